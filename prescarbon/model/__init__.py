@@ -1,0 +1,1 @@
+"""Pure functions of LazyFrames: no file, no clock, no network."""

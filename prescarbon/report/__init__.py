@@ -1,0 +1,1 @@
+"""One typed view per reader, then its faces."""

@@ -1,0 +1,1 @@
+"""Where rows come from: every source yields the same prescribing table."""

@@ -1,0 +1,1 @@
+"""What we hold: one Parquet a month and its manifest."""

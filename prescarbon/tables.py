@@ -1,0 +1,248 @@
+"""Every table that flows: columns, dtype, unit, meaning, grain and rule. The one home of each; prints the data dictionary."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import polars as pl
+
+from prescarbon.errors import InputError
+
+Dtype: TypeAlias = pl.DataType | type[pl.DataType]
+
+GBP = pl.Decimal(18, 2)
+COST = pl.Decimal(18, 5)
+QUANTITY = pl.Decimal(18, 3)
+KG = pl.Decimal(18, 6)  # whole milligrams: sums are exact, in any order
+
+DRUG_CLASSES = pl.Enum(
+    ["SABA", "SAMA", "SABA/SAMA", "SABA/ICS", "LABA", "LAMA", "LABA/LAMA", "ICS", "ICS/LABA", "triple", "mast-cell stabiliser"]
+)
+DEVICES = pl.Enum(["pMDI", "BAI", "DPI", "SMI", "nebuliser", "spacer", "other"])
+PROPELLANTS = pl.Enum(["HFA-134a", "HFA-227ea", "HFA-152a", "HFO-1234ze", "none", "unknown"])
+READS_AS = pl.Enum(["devices", "capsules", "doses", "not an inhaler"])
+METHODS = pl.Enum(["product", "class", "brand_mix", "spend", "unknown"])
+SETTINGS = pl.Enum(["GP practice", "other", "not known"])
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, dtype, the data dictionary's sentence, unit, and when a value is good."""
+
+    name: str
+    dtype: Dtype
+    words: str
+    unit: str = ""
+    may_be_null: bool = False
+    holds: pl.Expr | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, what makes one row, and its columns."""
+
+    name: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [c.name for c in self.columns]
+
+    @property
+    def schema(self) -> dict[str, Dtype]:
+        """Name to dtype, for an empty frame or a literal one."""
+        return {c.name: c.dtype for c in self.columns}
+
+    def admit(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """The frame with exactly our columns; InputError names every column that is missing or of another type."""
+        have = frame.collect_schema()
+        wrong = [
+            f"{c.name} should be {c.dtype}, is {have.get(c.name, 'missing')}" for c in self.columns if have.get(c.name) != c.dtype
+        ]
+        if wrong:
+            raise InputError("; ".join(wrong), where=f"table {self.name}")
+        return frame.select(self.names)
+
+    def empty(self) -> pl.LazyFrame:
+        """No rows, all columns."""
+        return pl.LazyFrame(schema=self.schema)
+
+
+def judge(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows plus `reason`: null where the row is good, else the first rule of the table that it breaks."""
+    faults = [pl.lit(None, pl.String)]
+    for c in table.columns:
+        if not c.may_be_null:
+            faults.append(pl.when(pl.col(c.name).is_null()).then(pl.lit(f"{c.name} is empty or unreadable")))
+        if c.holds is not None:
+            faults.append(pl.when(~c.holds).then(pl.lit(f"{c.name} out of range")))
+    return rows.with_columns(reason=pl.coalesce(faults))
+
+
+
+MONTH = Column("month", pl.Date, "First day of the month the prescriptions were dispensed in.")
+PRACTICE = Column("practice_code", pl.String, "ODS code of the practice or cost centre that prescribed.")
+BNF = Column("bnf_code", pl.String, "BNF presentation code as published that month: 15 characters, or 11 digits for an appliance.")
+VALID_FROM = Column("valid_from", pl.Date, "First day on which the row holds.")
+VALID_TO = Column("valid_to", pl.Date, "Last day on which the row holds (inclusive).")
+SOURCE = Column("source_id", pl.String, "The source, a section of sources.toml.")
+
+PRESCRIBING = Table(
+    "prescribing",
+    ("input row",),
+    (
+        MONTH,
+        Column(
+            "practice_code",
+            pl.String,
+            "ODS code of the practice or cost centre that prescribed.",
+            holds=pl.col("practice_code").str.len_bytes().is_between(1, 12),
+        ),
+        Column("practice_name", pl.String, "Name printed on the row.", may_be_null=True),
+        Column("bnf_code", pl.String, BNF.words, holds=pl.col("bnf_code").str.len_bytes().is_in([11, 15])),
+        Column("snomed_code", pl.String, "SNOMED CT code of the product, where the layout has one.", may_be_null=True),
+        Column("presentation_name", pl.String, "Name of the presentation as published."),
+        Column("quantity", QUANTITY, "Quantity of one item.", "units an item", holds=pl.col("quantity") >= 0),
+        Column("items", pl.Int64, "Prescription items. Never patients.", "items", holds=pl.col("items") >= 0),
+        Column("total_quantity", QUANTITY, "Quantity × items.", "units", holds=pl.col("total_quantity") >= 0),
+        Column("nic_gbp", GBP, "Net ingredient cost; null where the layout has none.", "£", may_be_null=True),
+        Column("actual_cost_gbp", COST, "Actual cost; null where the layout has none.", "£", may_be_null=True),
+        Column("sub_icb_code", pl.String, "Sub-ICB location (or CCG) on the row, without trailing 00.", may_be_null=True),
+        Column("icb_code", pl.String, "ICB (or STP, area team) on the row.", may_be_null=True),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    ("input row",),
+    (
+        Column("source_file", pl.String, "File the row came from."),
+        Column("line", pl.Int64, "Its line in that file, the header being line 1."),
+        Column("reason", pl.String, "Why it cannot be used."),
+        Column("nic_gbp", GBP, "Its net ingredient cost, where readable.", "£", may_be_null=True),
+        Column("row_text", pl.String, "The row as read."),
+    ),
+)
+
+PRACTICES = Table(
+    "practices",
+    ("practice_code", "valid_from"),
+    (
+        PRACTICE,
+        Column("practice_name", pl.String, "Name in the organisations file."),
+        Column("setting", SETTINGS, "Prescribing setting: epraccur's 4 is a GP practice."),
+        Column("pcn_code", pl.String, "Primary care network.", may_be_null=True),
+        Column("pcn_name", pl.String, "Its name.", may_be_null=True),
+        Column("sub_icb_code", pl.String, "Sub-ICB location (or CCG).", may_be_null=True),
+        Column("icb_code", pl.String, "Integrated care board.", may_be_null=True),
+        VALID_FROM,
+        VALID_TO,
+        Column("opened", pl.Date, "Date the practice opened.", may_be_null=True),
+        Column("closed", pl.Date, "Date the practice closed; null while open.", may_be_null=True),
+    ),
+)
+
+LIST_SIZES = Table(
+    "list_sizes",
+    ("practice_code", "month"),
+    (
+        PRACTICE,
+        MONTH,
+        Column("patients", pl.Int64, "People registered with the practice.", "people"),
+        Column("is_carried", pl.Boolean, "True where the nearest earlier month was used."),
+    ),
+)
+
+PRODUCTS = Table(
+    "products",
+    ("bnf_code", "valid_from"),
+    (
+        BNF,
+        Column("product_name", pl.String, "Name of the presentation."),
+        Column("drug_class", DRUG_CLASSES, "Class of the medicine inside; null for a spacer.", may_be_null=True),
+        Column("device_type", DEVICES, "How it is inhaled."),
+        Column("propellant", PROPELLANTS, "What drives the spray in this period; none where nothing does."),
+        Column("brand", pl.String, "Brand name; null for a generic.", may_be_null=True),
+        Column("is_brand_known", pl.Boolean, "False where a generic code can be any brand."),
+        Column("doses_per_device", pl.Int32, "Doses in a full device.", "doses", may_be_null=True),
+        Column(
+            "units_per_device",
+            pl.Int32,
+            "Units of quantity that make one device: 1, or capsules a pack; null where quantity is no count of devices.",
+            "units",
+            may_be_null=True,
+        ),
+        Column("pack_price_gbp", GBP, "Price of one device (or pack of capsules); null where no source gives one.", "£", may_be_null=True),
+        Column("is_reusable", pl.Boolean, "True where the device takes refills and the code is the refill."),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+    ),
+)
+
+FACTORS = Table(
+    "factors",
+    ("factor_set", "key", "valid_from"),
+    (
+        Column("factor_set", pl.String, "harmonised, or the name of a published or imported set."),
+        Column("factor_id", pl.String, "Names the factor on pages and in `explain`."),
+        Column("key_kind", pl.Enum(["product", "class", "brand_mix", "spend"]), "What the key is and how the value was come by."),
+        Column("key", pl.String, "A BNF presentation code, or a BNF prefix for spend."),
+        Column("kg_low", pl.Float64, "Low end.", "kg CO2e a device, or a £"),
+        Column("kg_co2e", pl.Float64, "Central value.", "kg CO2e a device, or a £"),
+        Column("kg_high", pl.Float64, "High end.", "kg CO2e a device, or a £"),
+        Column("scope", pl.String, "What is counted: whole life cycle, propellant only, supply chain."),
+        Column("gwp_basis", pl.String, "IPCC report of the GWP100: AR4, AR5, AR6, or not stated."),
+        VALID_FROM,
+        VALID_TO,
+        SOURCE,
+        Column("note", pl.String, "What a reader should know.", may_be_null=True),
+    ),
+)
+
+ACTIVITY = Table(
+    "activity",
+    ("month", "practice_code", "bnf_code", "reads_as"),
+    (
+        MONTH,
+        PRACTICE,
+        BNF,
+        Column("presentation_name", pl.String, "Name as published."),
+        Column("reads_as", READS_AS, "What the quantity counts; `doses` is a suspect row read as doses, and so corrected."),
+        Column("items", pl.Int64, "Prescription items. Never patients.", "items"),
+        Column("total_quantity", QUANTITY, "Σ quantity × items.", "units"),
+        Column("nic_gbp", GBP, "Net ingredient cost.", "£", may_be_null=True),
+        Column("actual_cost_gbp", COST, "Actual cost.", "£", may_be_null=True),
+        Column("rows", pl.Int64, "Input rows summed.", "rows"),
+    ),
+)
+
+FOOTPRINT = Table(
+    "footprint",
+    ACTIVITY.grain,
+    (
+        *ACTIVITY.columns,
+        Column("devices", pl.Float64, "Inhalers; null for what is not an inhaler.", "devices", may_be_null=True),
+        Column("kg_low", KG, "Low end.", "kg CO2e", may_be_null=True),
+        Column("kg_co2e", KG, "Central value; null where no factor holds, never zero.", "kg CO2e", may_be_null=True),
+        Column("kg_high", KG, "High end.", "kg CO2e", may_be_null=True),
+        Column("method", METHODS, "How the kilograms were come by."),
+        Column("factor_id", pl.String, "The factor used.", may_be_null=True),
+    ),
+)
+
+TABLES = (PRESCRIBING, REJECTS, PRACTICES, LIST_SIZES, PRODUCTS, FACTORS, ACTIVITY, FOOTPRINT)
+
+
+def data_dictionary() -> Iterator[str]:
+    """The tables as Markdown lines for docs/reference/tables.md."""
+    for table in TABLES:
+        yield f"## {table.name}"
+        yield f"One row: {' × '.join(table.grain)}."
+        yield "| column | type | unit | may be empty | meaning |"
+        yield "|---|---|---|---|---|"
+        for c in table.columns:
+            kind = "closed list: " + ", ".join(c.dtype.categories) if isinstance(c.dtype, pl.Enum) else str(c.dtype)
+            yield f"| {c.name} | {kind} | {c.unit} | {'yes' if c.may_be_null else ''} | {c.words} |"
