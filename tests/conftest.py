@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real rows that nobody here wrote; read, never copied."""
+    if not REAL.is_dir():
+        pytest.skip("no ../shared/real beside the checkout: the real rows are read from there")
+    return REAL
