@@ -20,7 +20,8 @@ DRUG_CLASSES = pl.Enum(
 )
 DEVICES = pl.Enum(["pMDI", "BAI", "DPI", "SMI", "nebuliser", "spacer", "other"])
 PROPELLANTS = pl.Enum(["HFA-134a", "HFA-227ea", "HFA-152a", "HFO-1234ze", "none", "unknown"])
-READS_AS = pl.Enum(["devices", "capsules", "doses", "not an inhaler"])
+# "many devices": more than nine an item, kept as claimed and flagged; "doses" and "packs": corrected and flagged
+READS_AS = pl.Enum(["devices", "many devices", "capsules", "doses", "packs", "not an inhaler"])
 METHODS = pl.Enum(["product", "class", "brand_mix", "spend", "unknown"])
 SETTINGS = pl.Enum(["GP practice", "other", "not known"])
 
@@ -209,8 +210,7 @@ ACTIVITY = Table(
         MONTH,
         PRACTICE,
         BNF,
-        Column("presentation_name", pl.String, "Name as published."),
-        Column("reads_as", READS_AS, "What the quantity counts; `doses` is a suspect row read as doses, and so corrected."),
+        Column("reads_as", READS_AS, "What the quantity counts; see the closed list in docs/explanation/method.md."),
         Column("items", pl.Int64, "Prescription items. Never patients.", "items"),
         Column("total_quantity", QUANTITY, "Σ quantity × items.", "units"),
         Column("nic_gbp", GBP, "Net ingredient cost.", "£", may_be_null=True),

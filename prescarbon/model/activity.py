@@ -1,0 +1,114 @@
+"""The one heavy step: prescribing → month × practice × presentation; all else in model/ is small.
+
+Two functions: `reduce_to_activity` sums millions of rows in one streaming plan; `read_quantities` then says, for
+the few thousand respiratory sums, whether the quantity counted devices, capsules, doses or packs.
+"""
+
+import polars as pl
+
+from prescarbon.tables import ACTIVITY, COST, GBP, QUANTITY, READS_AS
+
+KEYS = ["month", "practice_code", "bnf_code"]
+MANY_DEVICES_AN_ITEM = 9  # docs/explanation/method.md#quantities; OpenPrescribing's code-month rule has the same bound
+CHEAP_UNIT = 1.5  # a unit at up to 1.5 × (pack price ÷ doses) is a dose, not a device
+DEAR_UNIT = 0.5  # a "capsule" at half a pack's price or more is a pack
+
+
+def is_respiratory() -> pl.Expr:
+    """True for BNF 0301, 0302 and 0303: the sections where a quantity may count devices."""
+    code = pl.col("bnf_code")
+    return (code >= "0301") & (code < "0304")
+
+
+def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
+    """Sum input rows; respiratory rows stay apart by their quantity, because it says how the quantity reads.
+
+    prescribing  table PRESCRIBING
+    returns      month, practice_code, bnf_code, quantity? (units an item; null outside 0301–0303), items,
+                 total_quantity, nic_gbp?, actual_cost_gbp?, rows
+    """
+    return (
+        prescribing.with_columns(quantity=pl.when(is_respiratory()).then("quantity"))
+        .group_by(*KEYS, "quantity")
+        .agg(
+            pl.col("items", "total_quantity", "nic_gbp", "actual_cost_gbp").sum(),
+            pl.len().cast(pl.Int64).alias("rows"),
+            pl.col("nic_gbp").count().alias("nic_rows"),
+            pl.col("actual_cost_gbp").count().alias("cost_rows"),
+        )
+        .with_columns(  # a sum of nothing is 0 in polars; unknown must stay null
+            nic_gbp=pl.when(pl.col("nic_rows") > 0).then("nic_gbp"),
+            actual_cost_gbp=pl.when(pl.col("cost_rows") > 0).then("actual_cost_gbp"),
+        )
+        .drop("nic_rows", "cost_rows")
+    )
+
+
+def in_force(frame: pl.LazyFrame, dated: pl.LazyFrame, *, on: str = "bnf_code") -> pl.LazyFrame:
+    """Rows of `dated` (with valid_from, valid_to) in force in each month × key of `frame`; adds `month`."""
+    return (
+        frame.select("month", on)
+        .unique()
+        .join(dated, on=on)
+        .filter(pl.col("month").is_between("valid_from", "valid_to"))
+        .drop("valid_from", "valid_to")
+    )
+
+
+def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
+    """Say what each respiratory quantity counts, then sum to table ACTIVITY.
+
+    reduced   what `reduce_to_activity` returns
+    products  table PRODUCTS
+    returns   table ACTIVITY, sorted by its grain
+    method    docs/explanation/method.md#quantities
+    """
+    facts = in_force(reduced, products).select(
+        "month", "bnf_code", "units_per_device", "doses_per_device", "pack_price_gbp"
+    )
+    quantity = pl.col("quantity").cast(pl.Float64)
+    unit_price = pl.col("nic_gbp").cast(pl.Float64) / pl.col("total_quantity").cast(pl.Float64)
+    pack_price = pl.col("pack_price_gbp").cast(pl.Float64)
+    doses = pl.col("doses_per_device").cast(pl.Float64)
+    is_whole_devices_of_doses = (doses >= 20) & (quantity >= doses) & (quantity % doses == 0)
+    is_priced_as_doses = (quantity > MANY_DEVICES_AN_ITEM) & (unit_price <= CHEAP_UNIT * pack_price / doses)
+    is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & (unit_price >= DEAR_UNIT * pack_price)
+    reads_as = (
+        pl.when(pl.col("units_per_device").is_null() | pl.col("quantity").is_null())
+        .then(pl.lit("not an inhaler"))
+        .when((pl.col("units_per_device") > 1) & is_priced_as_packs)
+        .then(pl.lit("packs"))
+        .when(pl.col("units_per_device") > 1)
+        .then(pl.lit("capsules"))
+        .when(is_whole_devices_of_doses | is_priced_as_doses)
+        .then(pl.lit("doses"))
+        .when(quantity > MANY_DEVICES_AN_ITEM)
+        .then(pl.lit("many devices"))
+        .otherwise(pl.lit("devices"))
+        .cast(READS_AS)
+    )
+    sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows"]
+    return (
+        reduced.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
+        .with_columns(reads_as=reads_as)
+        .group_by(*KEYS, "reads_as")
+        .agg(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in sums)
+        .with_columns(
+            pl.col("total_quantity").cast(QUANTITY),
+            pl.col("nic_gbp").cast(GBP),
+            pl.col("actual_cost_gbp").cast(COST),
+        )
+        .select(ACTIVITY.names)
+        .sort(ACTIVITY.grain)
+    )
+
+
+def presentation_names(prescribing: pl.LazyFrame) -> pl.LazyFrame:
+    """bnf_code → presentation_name: the name printed in the newest month (the first in the alphabet where several are)."""
+    return (
+        prescribing.group_by("bnf_code", "month")
+        .agg(pl.col("presentation_name").min())
+        .sort("bnf_code", "month")
+        .group_by("bnf_code", maintain_order=True)
+        .agg(pl.col("presentation_name").last())
+    )

@@ -1,0 +1,112 @@
+"""Devices × factor → kg low / central / high, with the method that gave them; the rest by constant-price spend."""
+
+import polars as pl
+
+from prescarbon.model.activity import in_force
+from prescarbon.tables import FOOTPRINT, KG, METHODS
+
+
+def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
+    """Activity plus `devices` (inhalers): the quantity divided by what one device takes of it; null where not an inhaler.
+
+    activity  table ACTIVITY
+    products  table PRODUCTS
+    """
+    facts = in_force(activity, products).select("month", "bnf_code", "units_per_device", "doses_per_device")
+    total = pl.col("total_quantity").cast(pl.Float64)
+    devices = (
+        pl.when(pl.col("reads_as").is_in(["devices", "many devices", "packs"]))
+        .then(total)
+        .when(pl.col("reads_as") == "capsules")
+        .then(total / pl.col("units_per_device"))
+        .when(pl.col("reads_as") == "doses")
+        .then(total / pl.col("doses_per_device"))
+    )
+    return (
+        activity.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
+        .with_columns(devices=devices)
+        .drop("units_per_device", "doses_per_device")
+    )
+
+
+def base_prices(activity: pl.LazyFrame, base_months: int = 12) -> pl.LazyFrame:
+    """bnf_code → price_gbp of one unit of quantity: constant prices, so that a price jump is no carbon.
+
+    activity     table ACTIVITY
+    base_months  how many of the earliest loaded months make the base period; a presentation that came later takes
+                 its own first month. The price is Σ NIC ÷ Σ quantity over all practices in the frame.
+    """
+    priced = activity.filter(pl.col("nic_gbp").is_not_null() & (pl.col("total_quantity") > 0))
+    by_month = priced.group_by("bnf_code", "month").agg(pl.col("nic_gbp", "total_quantity").sum())
+    base_end = pl.col("month").min().dt.offset_by(f"{base_months - 1}mo")
+    in_base = by_month.with_columns(
+        base_end=pl.max_horizontal(base_end, pl.col("month").min().over("bnf_code"))
+    ).filter(pl.col("month") <= pl.col("base_end"))
+    return in_base.group_by("bnf_code").agg(
+        price_gbp=pl.col("nic_gbp").sum().cast(pl.Float64) / pl.col("total_quantity").sum().cast(pl.Float64)
+    )
+
+
+def spend_factors(codes: pl.LazyFrame, spend: pl.LazyFrame) -> pl.LazyFrame:
+    """bnf_code × valid period → the spend factor with the longest matching BNF prefix (kg CO2e a £)."""
+    matches = (
+        codes.select("bnf_code")
+        .unique()
+        .join(spend.rename({"key": "prefix"}), how="cross")
+        .filter(pl.col("bnf_code").str.starts_with(pl.col("prefix")))
+    )
+    longest = pl.col("prefix").str.len_bytes()
+    return matches.filter(longest == longest.max().over("bnf_code")).drop("prefix")
+
+
+def estimate_footprint(
+    activity: pl.LazyFrame, products: pl.LazyFrame, factors: pl.LazyFrame, spend: pl.LazyFrame, prices: pl.LazyFrame
+) -> pl.LazyFrame:
+    """kg CO2e of every activity row.
+
+    activity  table ACTIVITY
+    products  table PRODUCTS
+    factors   table FACTORS, keys are presentations (kg a device)
+    spend     table FACTORS, keys are BNF prefixes (kg a £)
+    prices    bnf_code, price_gbp (£ a unit, constant prices)
+    returns   table FOOTPRINT, sorted by its grain; an inhaler without a factor has null kg and method `unknown`:
+              inhalers never take the spend factor, and nothing unknown is zero
+    raises    ComputeError when two factors hold for one presentation in one month; `reference check` finds it first
+    method    docs/explanation/method.md
+    """
+    month_and_code = ["month", "bnf_code"]
+    kilograms = ["kg_low", "kg_co2e", "kg_high"]
+    counted = count_devices(activity, products)
+    by_device = in_force(activity, factors.rename({"key": "bnf_code"})).select(
+        *month_and_code, "factor_id", pl.col("key_kind").cast(pl.String), *kilograms
+    )
+    by_spend = in_force(activity, spend_factors(activity, spend)).select(
+        *month_and_code,
+        pl.col("factor_id").alias("spend_id"),
+        *(pl.col(k).alias(f"{k}_a_gbp") for k in kilograms),
+    )
+    is_inhaler = pl.col("reads_as") != "not an inhaler"
+    gbp = pl.col("total_quantity").cast(pl.Float64) * pl.col("price_gbp")
+    return (
+        counted.join(by_device, on=month_and_code, how="left", validate="m:1")
+        .join(by_spend, on=month_and_code, how="left", validate="m:1")
+        .join(prices, on="bnf_code", how="left", validate="m:1")
+        .with_columns(
+            pl.when(is_inhaler).then(pl.col(k) * pl.col("devices")).otherwise(pl.col(f"{k}_a_gbp") * gbp).alias(k)
+            for k in kilograms
+        )
+        .with_columns(
+            pl.col(kilograms).round(6).cast(KG),
+            method=pl.when(pl.col("kg_co2e").is_null())
+            .then(pl.lit("unknown"))
+            .when(is_inhaler)
+            .then("key_kind")
+            .otherwise(pl.lit("spend"))
+            .cast(METHODS),
+            factor_id=pl.when(pl.col("kg_co2e").is_not_null()).then(
+                pl.when(is_inhaler).then("factor_id").otherwise("spend_id")
+            ),
+        )
+        .select(FOOTPRINT.names)
+        .sort(FOOTPRINT.grain)
+    )
