@@ -1,0 +1,150 @@
+"""prescarbon.toml as frozen dataclasses: every key has a default and a sentence."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from prescarbon.errors import DefinitionError
+
+FILE_NAME = "prescarbon.toml"
+GWP_BASES = ("AR4", "AR5", "AR6")
+MEMBERSHIPS = ("as then", "as now")
+
+
+def _key(words: str, default: Any = MISSING, *, make: Any = MISSING) -> Any:
+    return field(default=default, default_factory=make, metadata={"words": words})
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run is told. `home` and `out` come from the command line or the environment, the rest from prescarbon.toml."""
+
+    home: Path
+    out: Path
+    scope: tuple[str, ...] = _key(
+        'Which practices: "blmk" (the dated list in reference/organisations), "all" (every practice found), or codes: '
+        'a practice code, "pcn:…", "sub-icb:…", "icb:…", "file:codes.txt".',
+        ("blmk",),
+    )
+    is_scope_given: bool = _key("Set by prescarbon: true where a user chose the scope.", False)
+    factor_set: str = _key('Factor set for totals: "harmonised", a published set, or an imported one.', "harmonised")
+    gwp_basis: str = _key("IPCC report whose GWP100 values are used: AR4, AR5 or AR6.", "AR6")
+    seed: int = _key("Seed of the factor draws.", 2026)
+    draws: int = _key("Number of joint factor draws behind every interval.", 1000)
+    coverage_floor: float = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
+    base_months: int = _key("Months, from the first loaded, whose prices are the constant prices.", 12)
+    membership: str = _key('Practice memberships "as then" (that month) or "as now".', "as then")
+    suppress_below: int = _key("Item counts below this are hidden on pages; 0 hides none.", 0)
+    query_up_to: int = _key("Up to this many practices are fetched by query, more by the whole month's file.", 150)
+    portal: str = _key("Address of the open data portal's API.", "https://opendata.nhsbsa.net/api/3/action")
+    brand_mix: Mapping[str, float] = _key(
+        "Generic BNF code → share (0–1) dispensed as the large-can brand; empty takes reference/factors/brand-mix.csv.",
+        make=dict,
+    )
+    reference: Path | None = field(default=None, metadata={"words": "Another reference folder than the one inside."})
+
+
+def read_config(
+    file: Path | None = None, *, home: Path | None = None, out: Path | None = None, scope: str | None = None
+) -> Config:
+    """Config from a file (else ./prescarbon.toml where it exists) under the command line's own values.
+
+    Home: --home, else PRESCARBON_HOME, else the user's data folder. Out: --out, else PRESCARBON_OUT, else ./reports.
+
+    Raises:
+        DefinitionError: the file is no TOML, or a key or its value is not one of ours.
+    """
+    found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
+    raw = _read_toml(found) if found else {}
+    where = found.name if found else "the command line"
+    keys = {f.name: f for f in fields(Config) if f.name not in ("home", "out", "is_scope_given")}
+    if odd := sorted(raw.keys() - keys.keys()):
+        raise DefinitionError(
+            f"unknown key {', '.join(odd)}.", where=where, remedy=f"The keys are {', '.join(sorted(keys))}."
+        )
+    given = dict(raw)
+    if scope is not None:
+        given["scope"] = scope
+    if "scope" in given:
+        wanted = given["scope"]
+        parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)
+        given["scope"] = tuple(part.strip() for part in parts if part.strip())
+        given["is_scope_given"] = True
+    if "reference" in given:
+        given["reference"] = Path(given["reference"])
+    config = Config(
+        home=home or _folder("PRESCARBON_HOME") or user_data_path("prescarbon", appauthor=False),
+        out=out or _folder("PRESCARBON_OUT") or Path("reports"),
+        **given,
+    )
+    _check(config, where)
+    return config
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"cannot be read as TOML ({error}).", where=file.name) from error
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None
+
+
+def _check(config: Config, where: str) -> None:
+    rules = {
+        "scope": bool(config.scope),
+        "gwp_basis": config.gwp_basis in GWP_BASES,
+        "membership": config.membership in MEMBERSHIPS,
+        "coverage_floor": _is_number(config.coverage_floor) and 0 <= config.coverage_floor <= 1,
+        "draws": type(config.draws) is int and 10 <= config.draws <= 100_000,
+        "seed": type(config.seed) is int,
+        "base_months": type(config.base_months) is int and config.base_months >= 1,
+        "suppress_below": type(config.suppress_below) is int and config.suppress_below >= 0,
+        "query_up_to": type(config.query_up_to) is int and config.query_up_to >= 0,
+        "brand_mix": isinstance(config.brand_mix, Mapping)
+        and all(_is_number(v) and 0 <= v <= 1 for v in config.brand_mix.values()),
+    }
+    for key, holds in rules.items():
+        if not holds:
+            words = next(f.metadata["words"] for f in fields(Config) if f.name == key)
+            raise DefinitionError(f"{key} = {getattr(config, key)!r} is not allowed.", where=where, remedy=words)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parse_month(text: str) -> date:
+    """The first day of a month written "2026-01".
+
+    Raises:
+        DefinitionError: the text is no month.
+    """
+    try:
+        year, month = text.strip().split("-")
+        return date(int(year), int(month), 1)
+    except ValueError as error:
+        raise DefinitionError(f"{text!r} is not a month.", remedy="Write it as 2026-01.") from error
+
+
+def parse_months(text: str) -> tuple[date, date | None]:
+    """First and last month, both inclusive, of "2025-04:" or "2025-04:2025-09" or "2025-04"; None is open.
+
+    Raises:
+        DefinitionError: a part is no month, or the first comes after the last.
+    """
+    first, colon, last = text.partition(":")
+    start = parse_month(first) if first else date(2014, 1, 1)
+    end = parse_month(last) if last else (None if colon else start)
+    if end is not None and end < start:
+        raise DefinitionError(f"{text!r} ends before it begins.", remedy="Write first:last, as 2025-04:2025-09.")
+    return start, end

@@ -1,0 +1,58 @@
+"""What a run was made of: inputs and hashes, versions, coverage, rows and £ in = used + rejected."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from prescarbon import __version__
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes."""
+
+    command: str
+    months: tuple[str, ...]
+    inputs: tuple[Mapping[str, Any], ...]
+    reference_sha256: str
+    factor_set: str
+    gwp_basis: str
+    seed: int
+    scope: str
+    rows_in: int
+    rows_used: int
+    rows_rejected: int
+    nic_gbp_in: Decimal
+    nic_gbp_used: Decimal
+    nic_gbp_rejected: Decimal
+    rows_in_scope: int
+    nic_gbp_in_scope: Decimal
+    coverage_by_method: tuple[Mapping[str, Any], ...]
+    is_synthetic: bool
+    warnings: tuple[str, ...] = ()
+    version: str = field(default=__version__)
+
+    def to_json(self) -> str:
+        """The manifest as JSON text with a line end."""
+        return to_json(asdict(self))
+
+
+def to_json(value: Any) -> str:
+    """JSON that is the same each time: keys in order given, £ as numbers exact to the penny, dates as text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,271 @@
+"""The practice page's view: what a practice is told, as frozen data without markup."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from prescarbon.report.numbers import Interval
+
+HOTSPOTS_SHOWN = 10
+MONTHS_IN_PERIOD = 12
+MONTHS_IN_TREND = 24
+METHOD_WORDS = {
+    "product": "published or derived for this product",
+    "class": "range of its class of product",
+    "brand_mix": "brand not known: stated market mix",
+    "spend": "spend at constant prices",
+    "unknown": "no factor: not counted, not zero",
+}
+
+
+@dataclass(frozen=True)
+class Hotspot:
+    """One product over the period."""
+
+    name: str
+    bnf_code: str
+    kg: Interval | None
+    nic_gbp: Decimal | None
+    items: int
+    devices: float | None
+    methods: str
+    share_of_kg: float | None
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Everything of one method over the period."""
+
+    method: str
+    words: str
+    items: int
+    nic_gbp: Decimal | None
+    kg: Interval | None
+    share_of_items: float
+
+
+@dataclass(frozen=True)
+class MonthPoint:
+    """One month of the trend."""
+
+    month: date
+    inhaler_kg: Interval | None
+    other_kg: float | None
+    devices: float | None
+    items: int
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A quantity that was flagged: what was claimed and what we count."""
+
+    month: date
+    name: str
+    bnf_code: str
+    reads_as: str
+    claimed: Decimal
+    counted: float | None
+    items: int
+
+
+@dataclass(frozen=True)
+class PracticePage:
+    """Everything the practice page shows."""
+
+    practice_code: str
+    practice_name: str
+    setting: str
+    pcn_name: str | None
+    sub_icb_code: str | None
+    period: tuple[date, ...]
+    inhaler_kg: Interval | None
+    kg_per_inhaler: Interval | None
+    total_kg: Interval | None
+    kg_per_1000: Interval | None
+    list_size: int | None
+    list_size_words: str
+    inhalers: float
+    items: int
+    nic_gbp: Decimal | None
+    covered_inhaler_items: float | None
+    covered_gbp: float | None
+    tiers: tuple[Tier, ...]
+    inhaler_hotspots: tuple[Hotspot, ...]
+    other_hotspots: tuple[Hotspot, ...]
+    trend: tuple[MonthPoint, ...]
+    corrections: tuple[Correction, ...]
+    without_factor: tuple[Hotspot, ...]
+    notes: tuple[str, ...]
+
+
+KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
+IS_INHALER = pl.col("reads_as") != "not an inhaler"
+
+
+def known_sum(name: str) -> pl.Expr:
+    """Sum of a column; null where every value is null, because nothing unknown is zero."""
+    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
+
+
+SUMS = [known_sum(n) for n in ("items", "nic_gbp", "devices", *KILOGRAMS)]
+
+
+def build_practice_pages(
+    footprint: pl.DataFrame,
+    names: Mapping[str, str],
+    practices: Mapping[str, Mapping[str, Any]],
+    list_sizes: Mapping[str, tuple[int, str]],
+    intervals: pl.DataFrame,
+    notes: tuple[str, ...] = (),
+) -> Iterator[PracticePage]:
+    """One view a practice, in order of practice code.
+
+    footprint   table FOOTPRINT plus series_code, of at most MONTHS_IN_TREND months
+    names       series_code → product name
+    practices   practice_code → columns of table PRACTICES
+    list_sizes  practice_code → (people registered, which month's figure that is)
+    intervals   practice_code, part ("inhalers" or "all"), kg_low, kg_co2e, kg_high over the period (shared factor draws)
+    notes       sentences about the data that hold for every practice
+    """
+    all_months = sorted(footprint["month"].unique())
+    trend_months, period = all_months[-MONTHS_IN_TREND:], all_months[-MONTHS_IN_PERIOD:]
+    by_part = {
+        (row["practice_code"], row["part"]): _interval(row)
+        for row in intervals.sort("practice_code", "part").to_dicts()
+    }
+    for (code,), rows in footprint.sort("practice_code").group_by("practice_code", maintain_order=True):
+        yield _page(str(code), rows, names, practices, list_sizes, by_part, trend_months, period, notes)
+
+
+def _page(
+    code: str,
+    rows: pl.DataFrame,
+    names: Mapping[str, str],
+    practices: Mapping[str, Mapping[str, Any]],
+    list_sizes: Mapping[str, tuple[int, str]],
+    by_part: Mapping[tuple[str, str], Interval | None],
+    trend_months: list[date],
+    period: list[date],
+    notes: tuple[str, ...],
+) -> PracticePage:
+    now = rows.filter(pl.col("month").is_in(period))
+    inhalers = now.filter(IS_INHALER)
+    about = practices.get(code, {})
+    people, people_words = list_sizes.get(code, (None, "no list size is loaded for this practice"))
+    totals = now.select(SUMS).row(0, named=True)
+    covered = inhalers.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
+    devices = float(covered["devices"].sum())
+    inhaler_kg = by_part.get((code, "inhalers"))
+    inhaler_items = inhalers["items"].sum()
+    costed = now.filter(pl.col("kg_co2e").is_not_null())["nic_gbp"].sum()
+    return PracticePage(
+        practice_code=code,
+        practice_name=str(about.get("practice_name") or code),
+        setting=str(about.get("setting") or "not known"),
+        pcn_name=about.get("pcn_name"),
+        sub_icb_code=about.get("sub_icb_code"),
+        period=tuple(period),
+        inhaler_kg=inhaler_kg,
+        kg_per_inhaler=_scaled(inhaler_kg, 1 / devices) if devices else None,
+        total_kg=by_part.get((code, "all")),
+        kg_per_1000=_scaled(inhaler_kg, 1000 / people) if people else None,
+        list_size=people,
+        list_size_words=people_words,
+        inhalers=devices,
+        items=totals["items"] or 0,
+        nic_gbp=totals["nic_gbp"],
+        covered_inhaler_items=float(covered["items"].sum()) / inhaler_items if inhaler_items else None,
+        covered_gbp=float(costed) / float(totals["nic_gbp"]) if totals["nic_gbp"] else None,
+        tiers=tuple(_tiers(now)),
+        inhaler_hotspots=tuple(_hotspots(inhalers, names)[:HOTSPOTS_SHOWN]),
+        other_hotspots=tuple(_hotspots(now.filter(~IS_INHALER), names)[:HOTSPOTS_SHOWN]),
+        trend=tuple(_trend(rows, trend_months)),
+        corrections=tuple(_corrections(now, names)),
+        without_factor=tuple(_hotspots(now.filter(pl.col("method") == "unknown"), names)),
+        notes=notes + _missing_months(rows, trend_months),
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> Interval | None:
+    low, central, high = (row[k] for k in KILOGRAMS)
+    return None if central is None else Interval(float(low), float(central), float(high))
+
+
+def _scaled(interval: Interval | None, by: float) -> Interval | None:
+    return interval and Interval(interval.low * by, interval.central * by, interval.high * by)
+
+
+def _tiers(rows: pl.DataFrame) -> Iterator[Tier]:
+    items = rows["items"].sum()
+    for row in rows.group_by("method").agg(SUMS).sort("method").to_dicts():
+        yield Tier(
+            method=row["method"],
+            words=METHOD_WORDS[row["method"]],
+            items=row["items"],
+            nic_gbp=row["nic_gbp"],
+            kg=_interval(row),
+            share_of_items=row["items"] / items,
+        )
+
+
+def _hotspots(rows: pl.DataFrame, names: Mapping[str, str]) -> list[Hotspot]:
+    total = float(rows["kg_co2e"].sum() or 0)
+    by_product = (
+        rows.group_by("series_code")
+        .agg(*SUMS, pl.col("method").cast(pl.String).unique().sort().str.join(", ").alias("methods"))
+        .sort(["kg_co2e", "items", "series_code"], descending=[True, True, False], nulls_last=True)
+    )
+    return [
+        Hotspot(
+            name=names.get(row["series_code"], row["series_code"]),
+            bnf_code=row["series_code"],
+            kg=_interval(row),
+            nic_gbp=row["nic_gbp"],
+            items=row["items"],
+            devices=row["devices"],
+            methods=row["methods"].replace("_", " "),
+            share_of_kg=float(row["kg_co2e"]) / total if row["kg_co2e"] is not None and total else None,
+        )
+        for row in by_product.to_dicts()
+    ]
+
+
+def _trend(rows: pl.DataFrame, months: list[date]) -> Iterator[MonthPoint]:
+    def by_month(part: pl.DataFrame) -> dict[date, dict[str, Any]]:
+        return {row["month"]: row for row in part.group_by("month").agg(SUMS).to_dicts()}
+
+    inhalers, others = by_month(rows.filter(IS_INHALER)), by_month(rows.filter(~IS_INHALER))
+    for month in months:
+        inhaled, other = inhalers.get(month), others.get(month)
+        if inhaled or other:
+            yield MonthPoint(
+                month=month,
+                inhaler_kg=_interval(inhaled) if inhaled else None,
+                other_kg=float(other["kg_co2e"]) if other and other["kg_co2e"] is not None else None,
+                devices=inhaled["devices"] if inhaled else None,
+                items=sum(part["items"] for part in (inhaled, other) if part),
+            )
+
+
+def _corrections(rows: pl.DataFrame, names: Mapping[str, str]) -> Iterator[Correction]:
+    flagged = rows.filter(pl.col("reads_as").is_in(["doses", "packs", "many devices"]))
+    for row in flagged.sort("month", "bnf_code", "reads_as").to_dicts():
+        yield Correction(
+            month=row["month"],
+            name=names.get(row["series_code"], row["bnf_code"]),
+            bnf_code=row["bnf_code"],
+            reads_as=row["reads_as"],
+            claimed=row["total_quantity"],
+            counted=row["devices"],
+            items=row["items"],
+        )
+
+
+def _missing_months(rows: pl.DataFrame, months: list[date]) -> tuple[str, ...]:
+    have = set(rows["month"].unique())
+    missing = [f"{m:%B %Y}" for m in months if m not in have]
+    return (f"This practice has no rows in {', '.join(missing)}.",) if missing else ()
