@@ -1,8 +1,275 @@
-"""Commands: parse, call the pipeline, print."""
+"""Commands: parse, call the pipeline, print; no arithmetic, no loops over data."""
+
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from prescarbon import __version__
+from prescarbon.config import Config, parse_month, read_config
+from prescarbon.errors import PrescarbonError
+from prescarbon.manifest import to_json
+from prescarbon.pipeline import explaining, intake, outputs, reviewing
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group()
+class Commands(click.Group):
+    """A group whose errors are one sentence and an exit code; anything else keeps its traceback: it is our fault."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except PrescarbonError as error:
+            click.echo(f"prescarbon: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="prescarbon")
 def cli() -> None:
-    """Carbon and cost of every inhaler and medicine, by practice, with an interval."""
+    """Carbon and cost of every inhaler and medicine prescribed, by practice, with an interval.
+
+    First time: `prescarbon demo`. Exit codes: 0 well, 1 a fault of ours, 2 usage, 3 your file, 4 the portal,
+    5 reference data or configuration, 6 too little coverage.
+    """
+
+
+def command(group: click.Group = cli, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with the options all share; it is given a Config and a Say."""
+
+    def wrap(function: Callable[..., Any]) -> click.Command:
+        @click.option("--config", "file", type=FILE, help="Configuration file; default ./prescarbon.toml.")
+        @click.option("--home", type=FOLDER, help="Where the store lies; default PRESCARBON_HOME.")
+        @click.option("--scope", help="all, blmk, or codes with commas: K81001, pcn:…, sub-icb:…, icb:…, file:….")
+        @click.option("--quiet", "-q", is_flag=True, help="Print results only.")
+        @functools.wraps(function)
+        def run(file: Path | None, home: Path | None, scope: str | None, quiet: bool, **given: Any) -> Any:
+            out = given.pop("out", None)
+            return function(read_config(file, home=home, out=out, scope=scope), Say(quiet=quiet), **given)
+
+        return group.command(name or function.__name__.rstrip("_").replace("_", "-"))(run)
+
+    return wrap
+
+
+class Say:
+    """What a command prints: results to standard output, progress and remarks to standard error."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Quiet says results alone."""
+        self.quiet = quiet
+        self._bar: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def result(self, text: str) -> None:
+        """A result."""
+        click.echo(text)
+
+    def remark(self, text: str) -> None:
+        """A remark, unless quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """A warning, always."""
+        click.echo(f"prescarbon: mind: {text}", err=True)
+
+    def __enter__(self) -> "Say":
+        """Open the progress bar (on a terminal only)."""
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=console, disable=self.quiet or not console.is_terminal)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._bar:
+            self._bar.stop()
+
+    def progress(self, name: str, done: int, of: int) -> None:
+        """Move the bar of one piece of work."""
+        if self._bar:
+            if name not in self._tasks:
+                self._tasks[name] = self._bar.add_task(name, total=of or None)
+            self._bar.update(self._tasks[name], completed=done, total=of or None)
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+OUT = click.option("--out", type=FOLDER, help="Where reports lie; default PRESCARBON_OUT, else ./reports.")
+MONTH = click.option("--month", metavar="YYYY-MM", help="Last month of the report; default the newest loaded.")
+
+
+@command(name="import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--replace", is_flag=True, help="Restate a month that is already held.")
+@JSON
+def import_(config: Config, say: Say, files: tuple[Path, ...], replace: bool, as_json: bool) -> None:
+    """Add EPD files you already have (CSV, ZIP, CSV.GZ, Parquet).
+
+    Example: prescarbon import EPD_SNOMED_202601.zip
+    """
+    with say:
+        taken = intake.import_files(config, files, replace=replace, progress=say.progress)
+    _report_taken(say, taken, as_json)
+
+
+@command()
+@click.option("--months", metavar="FIRST:LAST", help="2025-04: or 2025-04:2025-09; default all after the newest held.")
+@click.option("--route", type=click.Choice(["auto", "query", "file"]), default="auto", help="How to fetch.")
+@JSON
+def fetch(config: Config, say: Say, months: str | None, route: str, as_json: bool) -> None:
+    """Fetch months from the NHSBSA Open Data Portal.
+
+    Example: prescarbon fetch --months 2025-04:
+    """
+    with say:
+        taken = intake.fetch(config, months, route=route, progress=say.progress)
+    _report_taken(say, taken, as_json)
+
+
+def _report_taken(say: Say, taken: list[intake.Taken], as_json: bool) -> None:
+    if as_json:
+        say.result(to_json([reviewing.taken_json(t) for t in taken]).rstrip())
+    for t in taken:
+        if t.error is not None:
+            click.echo(f"prescarbon: {t.words}", err=True)
+        elif not as_json:
+            say.result(reviewing.taken_line(t))
+    if error := intake.refused(taken):
+        raise SystemExit(error.exit_code)
+
+
+@command()
+@JSON
+def months(config: Config, say: Say, as_json: bool) -> None:
+    """List the months held: rows and £ in = used + rejected, and where they came from."""
+    held = reviewing.months(config)
+    say.result(to_json(held).rstrip() if as_json else reviewing.months_table(held))
+
+
+@command()
+@click.option("--practice", metavar="CODE", help="One practice alone.")
+@MONTH
+@OUT
+@JSON
+def report(config: Config, say: Say, practice: str | None, month: str | None, as_json: bool) -> None:
+    """Write the pages, the tables and the manifest.
+
+    Example: prescarbon report --month 2026-01
+    """
+    code = intake.check_practice_code(practice) if practice else None
+    with say:
+        pack = outputs.write_report(
+            config,
+            practice=code,
+            last_month=parse_month(month) if month else None,
+            progress=lambda done, of: say.progress("pages", done, of),
+        )
+    _report_pack(say, pack, as_json)
+
+
+def _report_pack(say: Say, pack: outputs.Pack, as_json: bool) -> None:
+    for warning in pack.warnings:
+        say.warn(warning)
+    if as_json:
+        say.result(
+            to_json(
+                {"folder": str(pack.folder), "index": str(pack.index), "pages": [str(p) for p in pack.pages]}
+            ).rstrip()
+        )
+    else:
+        say.result(f"{len(pack.pages)} practice pages; open {pack.index}")
+
+
+@command()
+@click.option("--months", metavar="FIRST:LAST", help="Months to fetch; default all after the newest held.")
+@OUT
+@JSON
+def run(config: Config, say: Say, months: str | None, as_json: bool) -> None:
+    """Fetch what is new, then report."""
+    with say:
+        for t in intake.fetch(config, months, progress=say.progress):
+            say.remark(reviewing.taken_line(t))
+        pack = outputs.write_report(config, progress=lambda done, of: say.progress("pages", done, of))
+    _report_pack(say, pack, as_json)
+
+
+@command()
+@OUT
+@JSON
+def demo(config: Config, say: Say, as_json: bool) -> None:
+    """Run the whole job on a SYNTHETIC sample: nothing in it is real."""
+    with say:
+        pack = outputs.write_demo(config, progress=say.progress)
+    _report_pack(say, pack, as_json)
+
+
+@command()
+@click.argument("practice")
+@click.option("--product", metavar="CODE", help="One presentation (BNF code): down to its rows.")
+@MONTH
+@JSON
+def explain(config: Config, say: Say, practice: str, product: str | None, month: str | None, as_json: bool) -> None:
+    """Show how a practice's number came to be: rows, devices, factor, source, interval.
+
+    Example: prescarbon explain K81001 --product 0301011R0BEAIAP
+    """
+    told = explaining.explain(
+        config, intake.check_practice_code(practice), product=product, last_month=parse_month(month) if month else None
+    )
+    say.result(to_json(told.as_json()).rstrip() if as_json else told.as_text())
+
+
+@cli.group(cls=Commands)
+def reference() -> None:
+    """Factors, products, rules: the definitions."""
+
+
+@command(reference, "check")
+@JSON
+def reference_check(config: Config, say: Say, as_json: bool) -> None:
+    """Prove the reference data: schema, sources, validity, intervals, coverage of every code seen."""
+    faults = reviewing.reference_faults(config)
+    if as_json:
+        say.result(to_json(faults).rstrip())
+    else:
+        for fault in faults:
+            say.result("{file}, line {line}, column {column}: {value!r}: {reason}".format(**fault))
+        say.remark(f"{len(faults)} faults in the reference data.")
+    if faults:
+        raise SystemExit(5)
+
+
+@cli.group(cls=Commands)
+def organisations() -> None:
+    """Practices, PCNs, list sizes."""
+
+
+@command(organisations, "import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--as-of", metavar="YYYY-MM", help="Month a snapshot file describes, where its name does not say.")
+@JSON
+def organisations_import(config: Config, say: Say, files: tuple[Path, ...], as_of: str | None, as_json: bool) -> None:
+    """Read epraccur, ePCN, list-size, IMD and QOF files as published.
+
+    Example: prescarbon organisations import epraccur.csv gp-reg-pat-prac-all.csv
+    """
+    taken = reviewing.organisations_import(config, files, as_of=parse_month(as_of) if as_of else None)
+    say.result(to_json(taken).rstrip() if as_json else reviewing.organisations_table(taken))
+
+
+logging.getLogger("fontTools").setLevel(logging.ERROR)

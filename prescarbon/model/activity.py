@@ -55,16 +55,27 @@ def in_force(frame: pl.LazyFrame, dated: pl.LazyFrame, *, on: str = "bnf_code") 
     )
 
 
-def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
+def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers: pl.LazyFrame) -> pl.LazyFrame:
     """Say what each respiratory quantity counts, then sum to table ACTIVITY.
 
-    reduced   what `reduce_to_activity` returns
-    products  table PRODUCTS
-    returns   table ACTIVITY, sorted by its grain
-    method    docs/explanation/method.md#quantities
+    reduced       what `reduce_to_activity` returns
+    products      table PRODUCTS
+    not_inhalers  bnf_prefix: respiratory medicines that nobody inhales, as theophylline tablets
+    returns       table ACTIVITY, sorted by its grain; a respiratory code that is neither a product nor listed as no
+                  inhaler reads as "not known", so that it is loud later
+    method        docs/explanation/method.md#quantities
     """
+    listed = (
+        reduced.filter(pl.col("quantity").is_not_null())
+        .select("bnf_code")
+        .unique()
+        .join(not_inhalers.select("bnf_prefix"), how="cross")
+        .filter(pl.col("bnf_code").str.starts_with(pl.col("bnf_prefix")))
+        .select("bnf_code", is_listed=True)
+        .unique()
+    )
     facts = in_force(reduced, products).select(
-        "month", "bnf_code", "units_per_device", "doses_per_device", "pack_price_gbp"
+        "month", "bnf_code", "device_type", "units_per_device", "doses_per_device", "pack_price_gbp"
     )
     quantity = pl.col("quantity").cast(pl.Float64)
     unit_price = pl.col("nic_gbp").cast(pl.Float64) / pl.col("total_quantity").cast(pl.Float64)
@@ -74,7 +85,11 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFra
     is_priced_as_doses = (quantity > MANY_DEVICES_AN_ITEM) & (unit_price <= CHEAP_UNIT * pack_price / doses)
     is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & (unit_price >= DEAR_UNIT * pack_price)
     reads_as = (
-        pl.when(pl.col("units_per_device").is_null() | pl.col("quantity").is_null())
+        pl.when(pl.col("quantity").is_null() | pl.col("is_listed"))
+        .then(pl.lit("not an inhaler"))
+        .when(pl.col("device_type").is_null())
+        .then(pl.lit("not known"))
+        .when(pl.col("units_per_device").is_null())  # nebuliser liquids and spacers: no count of inhalers
         .then(pl.lit("not an inhaler"))
         .when((pl.col("units_per_device") > 1) & is_priced_as_packs)
         .then(pl.lit("packs"))
@@ -90,6 +105,7 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFra
     sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows"]
     return (
         reduced.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
+        .join(listed, on="bnf_code", how="left", validate="m:1")
         .with_columns(reads_as=reads_as)
         .group_by(*KEYS, "reads_as")
         .agg(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in sums)

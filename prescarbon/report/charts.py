@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from prescarbon.report.numbers import number
 from prescarbon.report.practice import MonthPoint
 
 BLUE, DARK, GREY, PALE = "#005EB8", "#003087", "#425563", "#AEB7BD"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "prescarbon",
     "svg.fonttype": "none",  # text stays text: small files, and a screen reader or a search finds it
     "font.family": ["Arial", "Liberation Sans", "DejaVu Sans"],

@@ -37,7 +37,7 @@ ENVIRONMENT = _environment()
 
 def practice_html(page: PracticePage, manifest: RunManifest) -> str:
     """The practice page."""
-    chart = Markup(charts.monthly_inhaler_kg(page.trend))  # noqa: S704 — our own SVG, its title escaped
+    chart = Markup(charts.monthly_inhaler_kg(page.trend))  # our own SVG, its title escaped
     return ENVIRONMENT.get_template("practice.html").render(page=page, manifest=manifest, chart=chart)
 
 

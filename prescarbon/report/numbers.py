@@ -38,12 +38,12 @@ def span(value: Interval | None) -> str:
     return UNKNOWN if value is None else f"{number(value.low)} to {number(value.high)}"
 
 
-def pounds(value: Decimal | float | None) -> str:
+def pounds(value: Decimal | None) -> str:
     """Pounds; pence below £100."""
     if value is None:
         return UNKNOWN
-    sign = "-" if value < 0 else ""
-    return f"{sign}£{abs(value):,.{2 if abs(value) < 100 else 0}f}"
+    size = abs(value)
+    return f"{'-' if value < 0 else ''}£{size:,.{2 if size < 100 else 0}f}"
 
 
 def percent(share: float | None) -> str:

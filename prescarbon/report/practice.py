@@ -160,7 +160,7 @@ def _page(
     covered = inhalers.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
     devices = float(covered["devices"].sum())
     inhaler_kg = by_part.get((code, "inhalers"))
-    inhaler_items = inhalers["items"].sum()
+    inhaler_items = int(inhalers["items"].sum())
     costed = now.filter(pl.col("kg_co2e").is_not_null())["nic_gbp"].sum()
     return PracticePage(
         practice_code=code,

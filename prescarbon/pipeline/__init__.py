@@ -1,0 +1,1 @@
+"""Wires source → store → model → report: what each command does, callable from Python."""

@@ -1,0 +1,178 @@
+"""Evidence → files: the run folder with its pages, its tables and its manifest, published whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from prescarbon.config import Config
+from prescarbon.errors import InputError
+from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.report.html import IndexRow, index_html, practice_html
+from prescarbon.report.numbers import Interval
+from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
+from prescarbon.report.safety import formula_safe, page_name
+
+Progress = Callable[[int, int], None]
+
+
+def _quiet(done: int, of: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Where a run's report lies."""
+
+    folder: Path
+    index: Path
+    pages: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+
+def write_report(
+    config: Config,
+    *,
+    practice: str | None = None,
+    last_month: date | None = None,
+    progress: Progress = _quiet,
+) -> Pack:
+    """Pages for every practice in scope (or one), an index, the tables and the manifest, in out/<month>/.
+
+    Raises:
+        InputError: nothing is loaded, the practice has no rows, or the folder cannot be written.
+        CoverageError: too few inhaler items carry a factor.
+    """
+    evidence = gather(config, last_month=last_month, months=MONTHS_IN_TREND)
+    if practice is not None and practice not in set(evidence.practices["practice_code"]):
+        raise InputError(
+            f"practice {practice} has no rows in {evidence.manifests[0].month} to {evidence.manifests[-1].month} within the scope.",
+            remedy="Check the code, or use --scope all.",
+        )
+    manifest = evidence.manifest("report")
+    final = config.out / evidence.manifests[-1].month
+    pages = []
+    with replacing_folder(final) as draft:
+        (draft / "practice").mkdir()
+        (draft / "data").mkdir()
+        _write_tables(evidence, draft / "data")
+        built = [p for p in practice_pages(evidence) if practice is None or p.practice_code == practice]
+        for done, page in enumerate(built, start=1):
+            address = f"practice/{page_name(page.practice_code)}"
+            (draft / address).write_text(practice_html(page, manifest), "utf-8")
+            pages.append(IndexRow(page, address))
+            progress(done, len(built))
+        rows = sorted(pages, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
+        (draft / "index.html").write_text(index_html(rows, manifest, _totals(evidence)), "utf-8")
+        (draft / "manifest.json").write_text(manifest.to_json(), "utf-8")
+    return Pack(final, final / "index.html", tuple(final / row.address for row in pages), evidence.warnings)
+
+
+def practice_pages(evidence: Evidence) -> Iterator[PracticePage]:
+    """The view of every practice in the evidence."""
+    period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
+    return build_practice_pages(
+        evidence.footprint,
+        evidence.names,
+        {row["practice_code"]: row for row in evidence.practices.to_dicts()},
+        _list_sizes(evidence),
+        intervals(evidence.footprint.filter(pl.col("month").is_in(period)), ["practice_code"]),
+        _notes(evidence),
+    )
+
+
+def intervals(footprint: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """By organisation and part ("inhalers", "all"): kg_low, kg_co2e, kg_high."""
+    kilograms = pl.col("kg_low", "kg_co2e", "kg_high").sum()
+    known = footprint.filter(pl.col("kg_co2e").is_not_null())
+    inhalers = known.filter(pl.col("reads_as") != "not an inhaler")
+    parts = [
+        frame.group_by(by or pl.lit("all").alias("all")).agg(kilograms).with_columns(part=pl.lit(part))
+        for part, frame in (("inhalers", inhalers), ("all", known))
+    ]
+    return pl.concat(parts)
+
+
+def _totals(evidence: Evidence) -> dict[str, object]:
+    period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
+    now = evidence.footprint.filter(pl.col("month").is_in(period))
+    found = {
+        row["part"]: Interval(float(row["kg_low"]), float(row["kg_co2e"]), float(row["kg_high"]))
+        for row in intervals(now, []).to_dicts()
+    }
+    return {
+        "period": tuple(period),
+        "inhaler_kg": found.get("inhalers"),
+        "total_kg": found.get("all"),
+        "nic_gbp": now["nic_gbp"].sum(),
+        "items": now["items"].sum(),
+    }
+
+
+def _list_sizes(evidence: Evidence) -> dict[str, tuple[int, str]]:
+    newest = evidence.list_sizes.filter(pl.col("month") == max(evidence.months)).drop_nulls("patients")
+    return {
+        row["practice_code"]: (
+            row["patients"],
+            "nearest earlier list size" if row["is_carried"] else "list size of that month",
+        )
+        for row in newest.to_dicts()
+    }
+
+
+def _notes(evidence: Evidence) -> tuple[str, ...]:
+    notes = []
+    for m in evidence.manifests:
+        if m.rows_rejected:
+            notes.append(
+                f"{m.month}: {m.rows_rejected:,} of {m.rows_in:,} rows in the file could not be used "
+                f"(£{m.nic_gbp_rejected:,.2f}); they are listed with their reason in the store."
+            )
+        notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
+    return tuple(notes)
+
+
+def _write_tables(evidence: Evidence, folder: Path) -> None:
+    for name, table in {
+        "footprint": evidence.footprint,
+        "practices": evidence.practices,
+        "list_sizes": evidence.list_sizes,
+    }.items():
+        table.write_parquet(folder / f"{name}.parquet")
+        formula_safe(table).write_csv(folder / f"{name}.csv")
+
+
+@contextmanager
+def replacing_folder(final: Path) -> Iterator[Path]:
+    """A hidden neighbour to write to; it takes the folder's name only when the block ends well.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    draft = final.with_name(f".{final.name}.{os.getpid()}.part")
+    old = final.with_name(f".{final.name}.old")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if old.exists() and not final.exists():  # a run was killed between the two renames below
+            old.rename(final)
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        yield draft
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            final.rename(old)
+        draft.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the report ({error.strerror or error}).",
+            where=str(final),
+            remedy="Choose another folder with --out.",
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,191 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prescarbon.model.activity import read_quantities, reduce_to_activity
+from prescarbon.model.footprint import base_prices, count_devices, estimate_footprint
+from prescarbon.tables import ACTIVITY, FACTORS, FOOTPRINT, PRESCRIBING, PRODUCTS
+from tests.frames import frame, rows_of
+
+ALWAYS = {"valid_from": date(2010, 1, 1), "valid_to": date(9999, 12, 31), "source_id": "x", "is_reusable": False}
+VENTOLIN, SPIRIVA, NEBULE, NEW, TABLET = (
+    "0301011R0BEAIAP",
+    "0301020Q0BBAAAA",
+    "0301011R0AAAXAX",
+    "0302000ZZZZZZZZ",
+    "0303020G0AAABAB",
+)
+
+PRODUCTS_HERE = rows_of(
+    PRODUCTS,
+    f"""
+    bnf_code   | product_name | device_type | propellant | is_brand_known | doses_per_device | units_per_device | pack_price_gbp
+    {VENTOLIN} | Ventolin     | pMDI        | HFA-134a   | true           | 200              | 1                | 1.50
+    {SPIRIVA}  | Spiriva      | DPI         | none       | true           | 30               | 30               | 34.87
+    {NEBULE}   | Salbutamol   | nebuliser   | none       | false          |                  |                  |
+    """,
+    **ALWAYS,
+)
+NOT_INHALERS = pl.LazyFrame({"bnf_prefix": ["0303020"]})
+
+
+def prescribing(text: str) -> pl.LazyFrame:
+    return (
+        rows_of(PRESCRIBING, text, month=date(2025, 6, 1), practice_code="K81001", presentation_name="p")
+        .with_columns(total_quantity=pl.col("quantity") * pl.col("items"))
+        .select(PRESCRIBING.names)
+        .cast(PRESCRIBING.schema)
+    )
+
+
+def activity(text: str) -> pl.LazyFrame:
+    return read_quantities(reduce_to_activity(prescribing(text)), PRODUCTS_HERE, NOT_INHALERS)
+
+
+@pytest.mark.parametrize(
+    ("code", "quantity", "items", "nic", "reads_as", "devices"),
+    [
+        (VENTOLIN, 2, 3, "9.00", "devices", 6.0),
+        (VENTOLIN, 200, 1, "1.50", "doses", 1.0),  # 200 claimed for one 200-dose inhaler
+        (VENTOLIN, 200, 1, "300.00", "doses", 1.0),  # the same, and paid as 200
+        (VENTOLIN, 400, 2, "6.00", "doses", 4.0),
+        (VENTOLIN, 100, 1, "0.75", "doses", 0.5),  # priced as doses though no whole inhaler
+        (VENTOLIN, 12, 1, "18.00", "many devices", 12.0),
+        (SPIRIVA, 30, 2, "69.74", "capsules", 2.0),
+        (SPIRIVA, 7, 1, "8.14", "capsules", 7 / 30),
+        (SPIRIVA, 1, 1, "34.87", "packs", 1.0),
+        (NEBULE, 20, 1, "1.91", "not an inhaler", None),
+        (TABLET, 28, 1, "1.00", "not an inhaler", None),
+        (NEW, 1, 1, "10.00", "not known", None),
+    ],
+)
+def test_a_quantity_is_read_by_what_the_product_and_the_price_say(code, quantity, items, nic, reads_as, devices):
+    found = count_devices(
+        activity(f"""
+        bnf_code | quantity   | items   | nic_gbp
+        {code}   | {quantity} | {items} | {nic}
+        """),
+        PRODUCTS_HERE,
+    ).collect()
+    assert found["reads_as"].to_list() == [reads_as]
+    assert found["devices"].to_list() == [devices]
+
+
+def test_a_suspect_row_stays_apart_and_nothing_is_dropped():
+    found = activity(f"""
+        bnf_code   | quantity | items | nic_gbp
+        {VENTOLIN} | 1        | 71    | 106.50
+        {VENTOLIN} | 200      | 1     | 300.00
+    """).collect()
+    assert found.select("reads_as", "items", "rows").rows() == [("devices", 71, 1), ("doses", 1, 1)]
+    assert str(found["nic_gbp"].sum()) == "406.50"
+
+
+def test_an_unknown_cost_stays_unknown():
+    found = activity(f"""
+        bnf_code   | quantity | items | nic_gbp
+        {VENTOLIN} | 1        | 1     |
+    """).collect()
+    assert found["nic_gbp"].to_list() == [None]
+
+
+def test_footprint_takes_the_factor_of_its_month_and_never_invents_one():
+    acts = rows_of(
+        ACTIVITY,
+        f"""
+        month      | practice_code | bnf_code        | reads_as       | items | total_quantity | nic_gbp
+        2025-06-01 | K81001        | {VENTOLIN}      | devices        | 3     | 3              | 4.50
+        2025-07-01 | K81001        | {VENTOLIN}      | devices        | 2     | 2              | 3.00
+        2025-07-01 | K81001        | {SPIRIVA}       | capsules       | 1     | 30             | 34.87
+        2025-07-01 | K81001        | 0212000B0AAABAB | not an inhaler | 1     | 28             | 10.00
+        """,
+        rows=1,
+    )
+    factors = rows_of(
+        FACTORS,
+        f"""
+        factor_id | key_kind | key        | kg_low | kg_co2e | kg_high | valid_from | valid_to
+        old       | product  | {VENTOLIN} | 25     | 28      | 30      | 2010-01-01 | 2025-06-30
+        new       | class    | {VENTOLIN} | 10     | 12      | 14      | 2025-07-01 | 9999-12-31
+        """,
+    )
+    spend = rows_of(
+        FACTORS,
+        """
+        factor_id | key_kind | key | kg_low | kg_co2e | kg_high
+        all       | spend    | 0   | 0.2    | 0.21    | 0.3
+        gut       | spend    | 02  | 0.3    | 0.5     | 0.6
+        """,
+        **ALWAYS,
+    )
+    found = estimate_footprint(acts, PRODUCTS_HERE, factors, spend, base_prices(acts)).collect()
+    by = {(r["month"].month, r["bnf_code"]): r for r in found.to_dicts()}
+    assert float(by[6, VENTOLIN]["kg_co2e"]) == 3 * 28
+    assert float(by[7, VENTOLIN]["kg_co2e"]) == 2 * 12
+    assert (by[7, VENTOLIN]["method"], by[7, VENTOLIN]["factor_id"]) == ("class", "new")
+    assert (by[7, SPIRIVA]["kg_co2e"], by[7, SPIRIVA]["method"]) == (
+        None,
+        "unknown",
+    )  # an inhaler never takes the spend factor
+    assert float(by[7, "0212000B0AAABAB"]["kg_co2e"]) == 10 * 0.5  # the longest prefix
+    assert found.columns == FOOTPRINT.names
+
+
+def test_a_price_jump_is_no_carbon():
+    acts = rows_of(
+        ACTIVITY,
+        """
+        month      | practice_code | bnf_code        | reads_as       | items | total_quantity | nic_gbp
+        2024-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 60             | 1.59
+        2025-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 60             | 113.10
+        """,
+        rows=1,
+    )
+    spend = rows_of(
+        FACTORS, "factor_id | key_kind | key | kg_low | kg_co2e | kg_high\na | spend | 0 | 0.1 | 0.2 | 0.3", **ALWAYS
+    )
+    found = estimate_footprint(acts, PRODUCTS_HERE, FACTORS.empty(), spend, base_prices(acts)).collect()
+    assert found["kg_co2e"].cast(pl.Float64).to_list() == pytest.approx([1.59 * 0.2, 1.59 * 0.2])
+
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["K81001", "K81002"]),
+        st.sampled_from([VENTOLIN, SPIRIVA, "0212000B0AAABAB"]),
+        st.sampled_from([1, 2, 30, 200]),
+        st.integers(1, 9),
+        st.decimals("0.01", "99.99", places=2),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(rows, st.randoms(use_true_random=False))
+def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
+    slow: dict[tuple[str, str], list] = {}
+    for practice, code, quantity, items, nic in drawn:
+        sums = slow.setdefault((practice, code), [0, 0, 0])
+        sums[0] += items
+        sums[1] += quantity * items
+        sums[2] += nic
+    rnd.shuffle(drawn)
+    text = "practice_code | bnf_code | quantity | items | nic_gbp\n" + "\n".join(
+        " | ".join(map(str, row)) for row in drawn
+    )
+    reduced = reduce_to_activity(
+        rows_of(PRESCRIBING, text, month=date(2025, 6, 1), presentation_name="p")
+        .with_columns(total_quantity=pl.col("quantity") * pl.col("items"))
+        .cast(PRESCRIBING.schema)
+    )
+    found = read_quantities(reduced, PRODUCTS_HERE, NOT_INHALERS).collect()
+    by_code = found.group_by("practice_code", "bnf_code").agg(pl.col("items", "total_quantity", "nic_gbp").sum())
+    assert {(p, c): [i, int(q), n] for p, c, i, q, n in by_code.iter_rows()} == slow
+    assert found["rows"].sum() == len(drawn)
+
+
+def test_frames_drawn_as_tables_keep_their_empty_cells():
+    assert frame("a | b\n1 | ").collect().rows() == [("1", None)]
