@@ -13,7 +13,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.report.html import IndexRow, index_html, practice_html
+from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
 from prescarbon.report.numbers import Interval
 from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
 from prescarbon.report.safety import formula_safe, page_name
@@ -98,20 +98,20 @@ def intervals(footprint: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _totals(evidence: Evidence) -> dict[str, object]:
+def _totals(evidence: Evidence) -> Totals:
     period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
     now = evidence.footprint.filter(pl.col("month").is_in(period))
     found = {
         row["part"]: Interval(float(row["kg_low"]), float(row["kg_co2e"]), float(row["kg_high"]))
         for row in intervals(now, []).to_dicts()
     }
-    return {
-        "period": tuple(period),
-        "inhaler_kg": found.get("inhalers"),
-        "total_kg": found.get("all"),
-        "nic_gbp": now["nic_gbp"].sum(),
-        "items": now["items"].sum(),
-    }
+    return Totals(
+        period=tuple(period),
+        inhaler_kg=found.get("inhalers"),
+        total_kg=found.get("all"),
+        nic_gbp=now["nic_gbp"].sum(),
+        items=now["items"].sum(),
+    )
 
 
 def _list_sizes(evidence: Evidence) -> dict[str, tuple[int, str]]:

@@ -1,13 +1,16 @@
 """Views → HTML that opens from disk: escaped everywhere, no network, no script needed to read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 import jinja2
 from markupsafe import Markup
 
 from prescarbon.manifest import RunManifest
 from prescarbon.report import charts, numbers
+from prescarbon.report.numbers import Interval
 from prescarbon.report.practice import PracticePage
 
 
@@ -17,6 +20,17 @@ class IndexRow:
 
     page: PracticePage
     address: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """All practices of the index together."""
+
+    period: tuple[date, ...]
+    inhaler_kg: Interval | None
+    total_kg: Interval | None
+    nic_gbp: Decimal | None
+    items: int
 
 
 def _environment() -> jinja2.Environment:
@@ -41,6 +55,6 @@ def practice_html(page: PracticePage, manifest: RunManifest) -> str:
     return ENVIRONMENT.get_template("practice.html").render(page=page, manifest=manifest, chart=chart)
 
 
-def index_html(rows: Sequence[IndexRow], manifest: RunManifest, totals: Mapping[str, object]) -> str:
+def index_html(rows: Sequence[IndexRow], manifest: RunManifest, totals: Totals) -> str:
     """The index over all practices, grouped by PCN."""
     return ENVIRONMENT.get_template("index.html").render(rows=rows, manifest=manifest, totals=totals)
