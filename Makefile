@@ -29,6 +29,9 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
 check: lint types test
 
 clean:
