@@ -1,0 +1,128 @@
+"""What an action changed: before and after in the practice, beside practices that did not act."""
+
+from datetime import date
+
+import polars as pl
+
+from prescarbon.model.switch_rules import SwitchRule, match_codes, pattern_table
+from prescarbon.tables import Dtype
+
+ACTIONS_SCHEMA: dict[str, Dtype] = {
+    "practice_code": pl.String,
+    "rule_id": pl.String,
+    "started": pl.Date,
+    "owner_role": pl.String,
+}
+MONTHS_EACH_SIDE = 6  # docs/explanation/opportunities.md#actions
+COMPARATORS_FOR_INTERVAL = 8  # fewer, and the 5th and 95th percentile are the outermost two
+
+
+def evaluate_actions(
+    actions: pl.LazyFrame,
+    rules: tuple[SwitchRule, ...],
+    footprint: pl.LazyFrame,
+    peers: pl.LazyFrame,
+    *,
+    last_month: date,
+    months: int = MONTHS_EACH_SIDE,
+) -> pl.LazyFrame:
+    """Each logged action with its effect: difference in differences against comparator practices.
+
+    actions    ACTIONS_SCHEMA
+    footprint  table FOOTPRINT
+    peers      practice_code, peer_group?
+    months     how many months before the start, and after the start month, are compared
+    returns    practice_code, rule_id, started, owner_role, months_after, before, after (units of the rule's sources a
+               month), change, comparators (practices), comparator_change, effect, effect_low, effect_high
+               (share of the practice's own `before`; null where not enough months or comparators)
+    method     Both changes are relative (after ÷ before, less 1), so that a small and a large practice compare; the
+               effect is the practice's change less the comparators' mean change; its interval is what the spread of
+               the comparators' own changes leaves open: 5th to 95th percentile. No comparator ever logged the rule.
+    """
+    units = pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
+    sources = match_codes(
+        pattern_table({r.id: r.from_codes for r in rules if r.from_codes}), footprint.select("bnf_code").unique()
+    )
+    by_month = (
+        footprint.select("practice_code", "month", "bnf_code", units=units)
+        .join(sources, on="bnf_code")
+        .group_by("practice_code", "rule_id", "month")
+        .agg(units=(pl.col("units") * 1000).round().cast(pl.Int64).sum() / 1000)
+    )
+    grouped = (
+        peers.with_columns(peer_group=pl.col("peer_group").fill_null("all"))
+        if "peer_group" in peers.collect_schema().names()
+        else peers.with_columns(peer_group=pl.lit("all"))
+    ).select("practice_code", "peer_group")
+    windows = actions.with_columns(started=pl.col("started").dt.month_start()).unique(
+        ["practice_code", "rule_id", "started"]
+    )
+    own_group = windows.join(grouped, on="practice_code", how="left").with_columns(
+        pl.col("peer_group").fill_null("all")
+    )
+    acted = windows.select("rule_id", other="practice_code").unique()
+    everyone = (
+        own_group.join(grouped.rename({"practice_code": "other"}), on="peer_group")
+        .join(acted.with_columns(acted=pl.lit(True)), on=["rule_id", "other"], how="left")
+        .with_columns(is_own=pl.col("practice_code") == pl.col("other"))
+        .filter(pl.col("is_own") | pl.col("acted").is_null())
+        .drop("acted")
+    )
+    start = pl.col("started")
+    is_before = pl.col("month").is_between(start.dt.offset_by(f"-{months}mo"), start, closed="left")
+    is_after = (pl.col("month") > start) & (pl.col("month") <= start.dt.offset_by(f"{months}mo"))
+    loaded = footprint.select("month").unique().filter(pl.col("month") <= last_month)
+    # months of the window that are loaded at all: a month without rows of the product is a real nought
+    lengths = (
+        windows.join(loaded, how="cross")
+        .group_by("practice_code", "rule_id", "started")
+        .agg(months_before=is_before.sum(), months_after=is_after.sum())
+    )
+    one_action = ["practice_code", "rule_id", "started"]
+    changes = (
+        everyone.join(by_month.rename({"practice_code": "other"}), on=["other", "rule_id"])
+        .group_by(*one_action, "other", "is_own")
+        .agg(before=pl.col("units").filter(is_before).sum(), after=pl.col("units").filter(is_after).sum())
+        .join(lengths, on=one_action)
+        .with_columns(before=pl.col("before") / pl.col("months_before"), after=pl.col("after") / pl.col("months_after"))
+        .with_columns(
+            change=pl.when(
+                (pl.col("before") > 0) & (pl.col("months_before") == months) & (pl.col("months_after") > 0)
+            ).then(pl.col("after") / pl.col("before") - 1)
+        )
+    )
+    theirs = (
+        changes.filter(~pl.col("is_own"))
+        .group_by(one_action)
+        .agg(
+            comparators=pl.col("change").count(),
+            comparator_change=pl.col("change").sort().mean(),
+            change_5=pl.col("change").quantile(0.05, "linear"),
+            change_95=pl.col("change").quantile(0.95, "linear"),
+        )
+    )
+    enough = pl.col("comparators") >= COMPARATORS_FOR_INTERVAL
+    return (
+        windows.join(changes.filter("is_own").drop("other", "is_own", "months_before"), on=one_action, how="left")
+        .join(theirs, on=one_action, how="left")
+        .with_columns(
+            pl.col("comparators").fill_null(0),
+            effect=pl.col("change") - pl.col("comparator_change"),
+            effect_low=pl.when(enough).then(pl.col("change") - pl.col("change_95")),
+            effect_high=pl.when(enough).then(pl.col("change") - pl.col("change_5")),
+        )
+        .select(
+            *one_action,
+            "owner_role",
+            "months_after",
+            "before",
+            "after",
+            "change",
+            "comparators",
+            "comparator_change",
+            "effect",
+            "effect_low",
+            "effect_high",
+        )
+        .sort(one_action)
+    )
