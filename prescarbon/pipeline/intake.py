@@ -9,6 +9,7 @@ from prescarbon.config import Config, parse_months
 from prescarbon.errors import InputError, PortalError, PrescarbonError
 from prescarbon.model.organisations import default_scope, in_scope
 from prescarbon.reference import read_reference
+from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations, kind_of, read_practices
 from prescarbon.source.portal import Portal, PortalMonth, cheaper_route, needs_fetch
 from prescarbon.store.months import MonthManifest, Store
@@ -48,9 +49,9 @@ def import_files(
             size = file.stat().st_size
 
             def show(done: int, name: str = file.name, of: int = size) -> None:
-                progress(name, done, of)
+                progress(name, min(done, of), of)
 
-            published = store.publish(file, replace=replace, progress=show)
+            published = take_file(store, file, replace=replace, progress=show)
             taken.append(Taken(file.name, published.status, published.manifest))
         except PrescarbonError as error:
             taken.append(Taken(file.name, "refused", words=str(error), error=error))
@@ -88,7 +89,8 @@ def fetch(config: Config, months: str | None, *, route: str = "auto", progress: 
             got = portal.fetch_practices(there, codes, downloads, progress=show)
         else:
             got = portal.fetch_file(there, downloads, progress=show)
-        published = store.publish(
+        published = take_file(
+            store,
             got.path,
             source=f"portal {chosen}",
             address=got.address,

@@ -1,0 +1,34 @@
+"""Writes that are whole or not there: a hidden neighbour, fsync, rename; and disk errors as one sentence."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prescarbon.errors import InputError
+
+
+@contextmanager
+def publishing(final: Path) -> Iterator[Path]:
+    """A hidden neighbour to write to; it takes the name only when the block ends well."""
+    draft = final.with_name(f".{final.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.replace(final)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_to(folder: Path, remedy: str) -> Iterator[None]:
+    """Disk errors inside the block become one InputError; the folder is made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise InputError(
+            f"cannot be written to ({words}).", where=f"the folder {folder.name}", remedy=remedy
+        ) from error

@@ -1,0 +1,140 @@
+"""Every EPD layout ever published → table PRESCRIBING, with the rows that cannot be used and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from prescarbon.errors import InputError
+from prescarbon.tables import COST, GBP, PRESCRIBING, QUANTITY, Dtype, judge
+
+# our column → the names it has had, newest layout first
+NAMES: dict[str, tuple[str, ...]] = {
+    "month": ("YEAR_MONTH",),
+    "practice_code": ("PRACTICE_CODE",),
+    "practice_name": ("PRACTICE_NAME",),
+    "bnf_code": ("BNF_PRESENTATION_CODE", "BNF_CODE"),
+    "snomed_code": ("SNOMED_CODE",),
+    "presentation_name": ("BNF_PRESENTATION_NAME", "BNF_DESCRIPTION"),
+    "quantity": ("QUANTITY",),
+    "items": ("ITEMS",),
+    "total_quantity": ("TOTAL_QUANTITY",),
+    "nic_gbp": ("NIC",),
+    "actual_cost_gbp": ("ACTUAL_COST",),
+    "sub_icb_code": ("PCO_CODE",),
+    "icb_code": ("ICB_CODE", "STP_CODE", "AREA_TEAM_CODE"),
+}
+MAY_BE_ABSENT = {
+    "practice_name",
+    "snomed_code",
+    "total_quantity",
+    "nic_gbp",
+    "actual_cost_gbp",
+    "sub_icb_code",
+    "icb_code",
+}
+NUMBERS: dict[str, Dtype] = {"quantity": QUANTITY, "items": pl.Int64, "total_quantity": QUANTITY, "nic_gbp": GBP, "actual_cost_gbp": COST}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which published column is which of ours; `name` says the vintage."""
+
+    name: str
+    columns: dict[str, str]
+
+    @property
+    def published(self) -> list[str]:
+        """Published names of the columns that are read."""
+        return list(self.columns.values())
+
+
+def recognise(header: Sequence[str], file_name: str) -> Layout:
+    """The layout of a header.
+
+    Raises:
+        InputError: a column that no layout lacks is missing; the sentence names it.
+    """
+    have = {name.strip().strip('"').upper(): name for name in header}
+    columns = {}
+    for ours, names in NAMES.items():
+        found = next((have[name] for name in names if name in have), None)
+        if found is not None:
+            columns[ours] = found
+        elif ours not in MAY_BE_ABSENT:
+            raise InputError(f"no column {' or '.join(reversed(names))}.", where=file_name, remedy="Is it an EPD file?")
+    if "SNOMED_CODE" in have:
+        vintage = "EPD with SNOMED code"
+    elif "AREA_TEAM_CODE" in have:
+        vintage = "EPD with area teams"
+    else:
+        vintage = "EPD"
+    return Layout(vintage, columns)
+
+
+def read_month_text(text: str) -> date | None:
+    """2026-01, 2017_09, 202001 or 2020-01-01 → the first of that month; None where the text is no month."""
+    digits = "".join(c for c in text.strip() if c not in "-_/")
+    if len(digits) not in (6, 8) or not (digits.isascii() and digits.isdigit()):
+        return None
+    year, month = int(digits[:4]), int(digits[4:6])
+    return date(year, month, 1) if 2010 <= year <= 2100 and 1 <= month <= 12 else None
+
+
+def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Raw text columns → PRESCRIBING's columns plus `reason`: null where the row is good.
+
+    raw  text columns under their published names, one row an input row
+    A text that is no number gives its row a reason with that text; it never turns into null silently.
+    """
+    texts = {ours: _text(published) for ours, published in layout.columns.items()}
+    months = {text: read_month_text(text or "") for text in raw[layout.columns["month"]].unique().to_list()}
+    month = (
+        pl.lit(next(iter(months.values())), pl.Date)
+        if len(months) == 1
+        else pl.col(layout.columns["month"]).replace_strict(months, return_dtype=pl.Date)
+    )
+    typed = {"month": month} | {
+        ours: _number(text, NUMBERS[ours]) if ours in NUMBERS else text
+        for ours, text in texts.items()
+        if ours != "month"
+    }
+    if "sub_icb_code" in typed:
+        typed["sub_icb_code"] = _without_trailing_zeros(typed["sub_icb_code"])
+    for absent in MAY_BE_ABSENT - typed.keys():
+        dtype = PRESCRIBING.schema[absent]
+        typed[absent] = pl.lit(None, dtype)
+    frame = raw.lazy().select(
+        *(typed[c.name].alias(c.name) for c in PRESCRIBING.columns),
+        *(texts[n].alias(f"{n}_text") for n in NUMBERS if n in texts),
+    )
+    if "total_quantity" not in texts:
+        frame = frame.with_columns(total_quantity=(pl.col("quantity") * pl.col("items")).cast(QUANTITY))
+    unreadable = [
+        pl.when(pl.col(n).is_null() & pl.col(f"{n}_text").is_not_null()).then(
+            pl.format(n + " {} is no number", pl.col(f"{n}_text"))
+        )
+        for n in NUMBERS
+        if n in texts
+    ]
+    judged = judge(frame, PRESCRIBING)
+    return judged.with_columns(reason=pl.coalesce(*unreadable, "reason")).select(*PRESCRIBING.names, "reason").collect()
+
+
+def _text(published: str) -> pl.Expr:
+    """The cell's text; an empty cell is null."""
+    cell = pl.col(published)
+    return pl.when(cell != "").then(cell)
+
+
+def _number(text: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    if dtype == pl.Int64:
+        whole = text.cast(QUANTITY, strict=False)  # "4." is how a whole number is quoted
+        return pl.when(whole == whole.round(0)).then(whole).cast(pl.Int64, strict=False)
+    return text.cast(dtype, strict=False)
+
+
+def _without_trailing_zeros(code: pl.Expr) -> pl.Expr:
+    """11M00 → 11M: CCG and sub-ICB codes are padded to five in the files."""
+    return pl.when((code.str.len_bytes() == 5) & code.str.ends_with("00")).then(code.str.slice(0, 3)).otherwise(code)
