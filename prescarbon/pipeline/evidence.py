@@ -14,9 +14,9 @@ from prescarbon.errors import CoverageError, InputError
 from prescarbon.manifest import RunManifest
 from prescarbon.model.activity import presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
-from prescarbon.model.organisations import default_scope, in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.organisations import in_scope, list_sizes_for, practices_in_force
 from prescarbon.reference import Reference, read_reference
-from prescarbon.source.organisations import read_list_sizes, read_practices
+from prescarbon.source.organisations import default_scope, read_list_sizes, read_practices
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.tables import METHODS
 

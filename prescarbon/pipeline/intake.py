@@ -7,10 +7,10 @@ from pathlib import Path
 
 from prescarbon.config import Config, parse_months
 from prescarbon.errors import InputError, PortalError, PrescarbonError
-from prescarbon.model.organisations import default_scope, in_scope
+from prescarbon.model.organisations import in_scope
 from prescarbon.reference import read_reference
 from prescarbon.source.files import take_file
-from prescarbon.source.organisations import import_organisations, kind_of, read_practices
+from prescarbon.source.organisations import default_scope, import_organisations, kind_of, read_practices
 from prescarbon.source.portal import Portal, PortalMonth, cheaper_route, needs_fetch
 from prescarbon.store.months import MonthManifest, Store
 

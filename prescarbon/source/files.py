@@ -70,7 +70,7 @@ def take_file(
                 last_modified=last_modified,
             )
             return store.publish(incoming, replace=replace, expect_month=expect_month)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, isal_zlib.error) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]  # isal types it loosely
         raise InputError(f"cannot be unpacked ({error}).", where=path.name, remedy=DAMAGED) from error
 
 
