@@ -16,7 +16,19 @@ QUANTITY = pl.Decimal(18, 3)
 KG = pl.Decimal(18, 6)  # whole milligrams: sums are exact, in any order
 
 DRUG_CLASSES = pl.Enum(
-    ["SABA", "SAMA", "SABA/SAMA", "SABA/ICS", "LABA", "LAMA", "LABA/LAMA", "ICS", "ICS/LABA", "triple", "mast-cell stabiliser"]
+    [
+        "SABA",
+        "SAMA",
+        "SABA/SAMA",
+        "SABA/ICS",
+        "LABA",
+        "LAMA",
+        "LABA/LAMA",
+        "ICS",
+        "ICS/LABA",
+        "triple",
+        "mast-cell stabiliser",
+    ]
 )
 DEVICES = pl.Enum(["pMDI", "BAI", "DPI", "SMI", "nebuliser", "spacer", "other"])
 PROPELLANTS = pl.Enum(["HFA-134a", "HFA-227ea", "HFA-152a", "HFO-1234ze", "none", "unknown"])
@@ -60,7 +72,9 @@ class Table:
         """The frame with exactly our columns; InputError names every column that is missing or of another type."""
         have = frame.collect_schema()
         wrong = [
-            f"{c.name} should be {c.dtype}, is {have.get(c.name, 'missing')}" for c in self.columns if have.get(c.name) != c.dtype
+            f"{c.name} should be {c.dtype}, is {have.get(c.name, 'missing')}"
+            for c in self.columns
+            if have.get(c.name) != c.dtype
         ]
         if wrong:
             raise InputError("; ".join(wrong), where=f"table {self.name}")
@@ -82,10 +96,13 @@ def judge(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return rows.with_columns(reason=pl.coalesce(faults))
 
 
-
 MONTH = Column("month", pl.Date, "First day of the month the prescriptions were dispensed in.")
 PRACTICE = Column("practice_code", pl.String, "ODS code of the practice or cost centre that prescribed.")
-BNF = Column("bnf_code", pl.String, "BNF presentation code as published that month: 15 characters, or 11 digits for an appliance.")
+BNF = Column(
+    "bnf_code",
+    pl.String,
+    "BNF presentation code as published that month: 15 characters, or 11 digits for an appliance.",
+)
 VALID_FROM = Column("valid_from", pl.Date, "First day on which the row holds.")
 VALID_TO = Column("valid_to", pl.Date, "Last day on which the row holds (inclusive).")
 SOURCE = Column("source_id", pl.String, "The source, a section of sources.toml.")
@@ -110,7 +127,9 @@ PRESCRIBING = Table(
         Column("total_quantity", QUANTITY, "Quantity × items.", "units", holds=pl.col("total_quantity") >= 0),
         Column("nic_gbp", GBP, "Net ingredient cost; null where the layout has none.", "£", may_be_null=True),
         Column("actual_cost_gbp", COST, "Actual cost; null where the layout has none.", "£", may_be_null=True),
-        Column("sub_icb_code", pl.String, "Sub-ICB location (or CCG) on the row, without trailing 00.", may_be_null=True),
+        Column(
+            "sub_icb_code", pl.String, "Sub-ICB location (or CCG) on the row, without trailing 00.", may_be_null=True
+        ),
         Column("icb_code", pl.String, "ICB (or STP, area team) on the row.", may_be_null=True),
     ),
 )
@@ -175,7 +194,13 @@ PRODUCTS = Table(
             "units",
             may_be_null=True,
         ),
-        Column("pack_price_gbp", GBP, "Price of one device (or pack of capsules); null where no source gives one.", "£", may_be_null=True),
+        Column(
+            "pack_price_gbp",
+            GBP,
+            "Price of one device (or pack of capsules); null where no source gives one.",
+            "£",
+            may_be_null=True,
+        ),
         Column("is_reusable", pl.Boolean, "True where the device takes refills and the code is the refill."),
         VALID_FROM,
         VALID_TO,
@@ -189,7 +214,11 @@ FACTORS = Table(
     (
         Column("factor_set", pl.String, "harmonised, or the name of a published or imported set."),
         Column("factor_id", pl.String, "Names the factor on pages and in `explain`."),
-        Column("key_kind", pl.Enum(["product", "class", "brand_mix", "spend"]), "What the key is and how the value was come by."),
+        Column(
+            "key_kind",
+            pl.Enum(["product", "class", "brand_mix", "spend"]),
+            "What the key is and how the value was come by.",
+        ),
         Column("key", pl.String, "A BNF presentation code, or a BNF prefix for spend."),
         Column("kg_low", pl.Float64, "Low end.", "kg CO2e a device, or a £"),
         Column("kg_co2e", pl.Float64, "Central value.", "kg CO2e a device, or a £"),
@@ -264,29 +293,71 @@ OPPORTUNITIES = Table(
         Column("items", pl.Int64, "Prescription items concerned. Never patients.", "items"),
         Column("units", pl.Float64, "Inhalers, pens or units of quantity concerned.", "units"),
         Column("units_without_kg", pl.Float64, "Of these, units whose saving is unknown: no factor.", "units"),
-        Column("units_before", pl.Float64, "Units in as many months just before the campaign began.", "units", may_be_null=True),
+        Column(
+            "units_before",
+            pl.Float64,
+            "Units in as many months just before the campaign began.",
+            "units",
+            may_be_null=True,
+        ),
         *(
-            Column(f"kg_{s}{counted}{end}", KG, f"{end_words} saving {words}{counted_words}.", "kg CO2e", may_be_null=True)
+            Column(
+                f"kg_{s}{counted}{end}", KG, f"{end_words} saving {words}{counted_words}.", "kg CO2e", may_be_null=True
+            )
             for s, words in SCENARIO_WORDS.items()
-            for counted, counted_words in (("", ""), ("_counted", "; only units that no earlier rule has counted: add these up"))
+            for counted, counted_words in (
+                ("", ""),
+                ("_counted", "; only units that no earlier rule has counted: add these up"),
+            )
             for end, end_words in (("_low", "Low"), ("", "Central"), ("_high", "High"))
         ),
         *(
             Column(f"cost_change_{s}_gbp", GBP, f"Change in NIC {words}; a fall is negative.", "£", may_be_null=True)
             for s, words in SCENARIO_WORDS.items()
         ),
-        Column("price_basis", PRICE_BASES, "Where the target's price comes from (the weakest, over several practices)."),
+        Column(
+            "price_basis", PRICE_BASES, "Where the target's price comes from (the weakest, over several practices)."
+        ),
         Column("price_date", pl.Date, "Date of that price.", may_be_null=True),
-        Column("target_units", pl.Float64, "Units of the rule's targets already prescribed here.", "units", may_be_null=True),
-        Column("supplies_avoided", pl.Float64, "Fewer supplies by a longer duration; trips fall, waste may rise.", "items", may_be_null=True),
-        Column("achievable_share", pl.Float64, "Share thought achievable; null where no source gives one.", "0–1", may_be_null=True),
-        Column("alternative_to", pl.String, "Rule that comes first for the same inhalers: this one is not ranked beside it.", may_be_null=True),
+        Column(
+            "target_units",
+            pl.Float64,
+            "Units of the rule's targets already prescribed here.",
+            "units",
+            may_be_null=True,
+        ),
+        Column(
+            "supplies_avoided",
+            pl.Float64,
+            "Fewer supplies by a longer duration; trips fall, waste may rise.",
+            "items",
+            may_be_null=True,
+        ),
+        Column(
+            "achievable_share",
+            pl.Float64,
+            "Share thought achievable; null where no source gives one.",
+            "0–1",
+            may_be_null=True,
+        ),
+        Column(
+            "alternative_to",
+            pl.String,
+            "Rule that comes first for the same inhalers: this one is not ranked beside it.",
+            may_be_null=True,
+        ),
         Column("is_sign_stable", pl.Boolean, "True where even the low end saves.", may_be_null=True),
         Column("gate", OPPORTUNITY_GATES, "ranked, shown or listed."),
         Column("gate_reason", pl.String, "Why it is not ranked.", may_be_null=True),
         Column("rank", pl.Int64, "Place among the ranked lines of this organisation.", may_be_null=True),
         Column("rank_basis", pl.String, "The saving it is ranked by: to_peer, else theoretical.", may_be_null=True),
-        Column("rank_stability", pl.Float64, "Share of factor draws in which the line keeps its place.", "0–1", may_be_null=True),
+        Column(
+            "rank_stability",
+            pl.Float64,
+            "Share of factor draws in which the line keeps its place.",
+            "0–1",
+            may_be_null=True,
+        ),
         Column("effort", EFFORTS, "low: same device by brand, or a refill; high: review in person."),
         Column("commitment", pl.String, "Green Plan commitments served, of a, b and c."),
         Column("caveats", pl.String, "What to mind."),
@@ -303,7 +374,9 @@ PRACTICE_SNAPSHOTS = Table(
         AS_OF,
         PRACTICE,
         Column("practice_name", pl.String, "Name in the file."),
-        Column("is_in_use", pl.Boolean, "True where the file's status is active or proposed; false if closed or dormant."),
+        Column(
+            "is_in_use", pl.Boolean, "True where the file's status is active or proposed; false if closed or dormant."
+        ),
         Column("setting", SETTINGS, "Prescribing setting: epraccur's 4 is a GP practice."),
         Column("sub_icb_code", pl.String, "Commissioner: sub-ICB location, CCG before July 2022.", may_be_null=True),
         Column("icb_code", pl.String, "High-level health geography: ICB, STP before.", may_be_null=True),
@@ -347,15 +420,41 @@ PRACTICE_TRAITS = Table(
     (
         AS_OF,
         PRACTICE,
-        Column("imd_score", pl.Float64, "Index of Multiple Deprivation, mean over patients; more is more deprived.", "score", may_be_null=True),
+        Column(
+            "imd_score",
+            pl.Float64,
+            "Index of Multiple Deprivation, mean over patients; more is more deprived.",
+            "score",
+            may_be_null=True,
+        ),
         Column("asthma_register", pl.Int64, "People on the QOF asthma register.", "people", may_be_null=True),
-        Column("asthma_list", pl.Int64, "People the asthma register is drawn from (all, or aged six and over).", "people", may_be_null=True),
+        Column(
+            "asthma_list",
+            pl.Int64,
+            "People the asthma register is drawn from (all, or aged six and over).",
+            "people",
+            may_be_null=True,
+        ),
         Column("copd_register", pl.Int64, "People on the QOF COPD register.", "people", may_be_null=True),
         Column("copd_list", pl.Int64, "People the COPD register is drawn from.", "people", may_be_null=True),
     ),
 )
 
-TABLES = (PRESCRIBING, REJECTS, PRACTICES, LIST_SIZES, PRODUCTS, FACTORS, ACTIVITY, FOOTPRINT, OPPORTUNITIES, PRACTICE_SNAPSHOTS, PCN_MEMBERSHIPS, SUB_ICB_PARENTS, PRACTICE_TRAITS)
+TABLES = (
+    PRESCRIBING,
+    REJECTS,
+    PRACTICES,
+    LIST_SIZES,
+    PRODUCTS,
+    FACTORS,
+    ACTIVITY,
+    FOOTPRINT,
+    OPPORTUNITIES,
+    PRACTICE_SNAPSHOTS,
+    PCN_MEMBERSHIPS,
+    SUB_ICB_PARENTS,
+    PRACTICE_TRAITS,
+)
 
 
 def data_dictionary() -> Iterator[str]:
