@@ -25,6 +25,8 @@ READ_AT_ONCE = 1 << 20
 CHUNK_BYTES = 16 << 20  # small enough for memory, large enough that parsing dominates
 CHUNKS_AHEAD = 3  # inflating runs this far ahead of parsing
 PARQUET_ROWS = 250_000
+LINES_BACK = 40  # how far back from a chunk's end a row's end is looked for
+LINES_A_ROW = 5  # an address may hold line ends
 DAMAGED = "Download it again: the file is damaged or was cut short."
 
 Progress = Callable[[int], None]
@@ -176,7 +178,7 @@ class _Reader:
             for number, chunk in enumerate(chunks):
                 text = self._as_utf8(chunk)
                 lines = text.split(b"\n", 1)[1] if number == 0 and b"\n" in text else b"" if number == 0 else text
-                if lines.strip():
+                if lines and not lines.isspace():
                     yield self._parse(lines, places)
 
     def _whole_lines(self) -> Generator[bytes, None, None]:
@@ -195,17 +197,16 @@ class _Reader:
             yield b"".join(rest)
 
     def _row_end(self, text: bytes) -> int:
-        """Just after the last line end whose line has all the fields."""
-        end = text.rfind(b"\n") + 1
-        for _ in range(100):
-            start = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
-            if start <= 0 or end <= 0:
-                break
-            fields = next(csv.reader([text[start:end].decode("latin-1").rstrip("\r\n")]), [])
-            if len(fields) == len(self.header):
-                return end
-            end = start
-        return text.rfind(b"\n") + 1
+        """Just after the last line end that closes a row: the lines before it parse as one row with all its fields."""
+        ends = [text.rfind(b"\n") + 1]
+        while len(ends) < LINES_BACK and ends[-1] > 0:
+            ends.append(text.rfind(b"\n", 0, ends[-1] - 1) + 1)
+        for last, end in enumerate(ends):
+            for start in ends[last + 1 : last + 1 + LINES_A_ROW]:
+                rows = list(csv.reader(io.StringIO(text[start:end].decode("latin-1"), newline="")))
+                if len(rows) == 1 and len(rows[0]) == len(self.header):
+                    return end
+        return ends[0]
 
     def _as_utf8(self, chunk: bytes) -> bytes:
         if chunk.isascii():

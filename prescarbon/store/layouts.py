@@ -34,7 +34,14 @@ MAY_BE_ABSENT = {
     "sub_icb_code",
     "icb_code",
 }
-NUMBERS: dict[str, Dtype] = {"quantity": QUANTITY, "items": pl.Int64, "total_quantity": QUANTITY, "nic_gbp": GBP, "actual_cost_gbp": COST}
+TEXT_MAY_BE_EMPTY = {"practice_name", "snomed_code", "sub_icb_code", "icb_code"}
+NUMBERS: dict[str, Dtype] = {
+    "quantity": QUANTITY,
+    "items": pl.Int64,
+    "total_quantity": QUANTITY,
+    "nic_gbp": GBP,
+    "actual_cost_gbp": COST,
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,10 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     raw  text columns under their published names, one row an input row
     A text that is no number gives its row a reason with that text; it never turns into null silently.
     """
-    texts = {ours: _text(published) for ours, published in layout.columns.items()}
+    texts = {
+        ours: _text_or_null(published) if ours in TEXT_MAY_BE_EMPTY else pl.col(published)
+        for ours, published in layout.columns.items()
+    }
     months = {text: read_month_text(text or "") for text in raw[layout.columns["month"]].unique().to_list()}
     month = (
         pl.lit(next(iter(months.values())), pl.Date)
@@ -112,7 +122,7 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if "total_quantity" not in texts:
         frame = frame.with_columns(total_quantity=(pl.col("quantity") * pl.col("items")).cast(QUANTITY))
     unreadable = [
-        pl.when(pl.col(n).is_null() & pl.col(f"{n}_text").is_not_null()).then(
+        pl.when(pl.col(n).is_null() & (pl.col(f"{n}_text") != "")).then(
             pl.format(n + " {} is no number", pl.col(f"{n}_text"))
         )
         for n in NUMBERS
@@ -122,7 +132,7 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     return judged.with_columns(reason=pl.coalesce(*unreadable, "reason")).select(*PRESCRIBING.names, "reason").collect()
 
 
-def _text(published: str) -> pl.Expr:
+def _text_or_null(published: str) -> pl.Expr:
     """The cell's text; an empty cell is null."""
     cell = pl.col(published)
     return pl.when(cell != "").then(cell)

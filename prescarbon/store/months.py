@@ -239,13 +239,13 @@ def _sort_out(chunk: pl.DataFrame, incoming: Incoming, tally: _Tally) -> pl.Data
         texts = [",".join("" if v is None else str(v) for v in chunk.row(int(at))) for at in bad["row_text"]]
         tally.rejects.append(bad.with_columns(row_text=pl.Series(texts, dtype=pl.String)))
         tally.nic_rejected += Decimal(bad["nic_gbp"].sum() or 0)
-    good = judged.filter(pl.col("reason").is_null()).drop("reason")
+        judged = judged.filter(pl.col("reason").is_null())
+    good = judged.drop("reason")
     tally.used += good.height
     tally.nic_used += Decimal(good["nic_gbp"].sum() or 0)
     tally.months.update(good["month"].unique().to_list())
     tally.practices.update(good["practice_code"].unique().to_list())
-    product = pl.col("quantity").cast(pl.Float64) * pl.col("items")
-    is_odd = (product - pl.col("total_quantity").cast(pl.Float64)).abs() > 0.01 * pl.col("items")
+    is_odd = pl.col("quantity") * pl.col("items").cast(pl.Decimal(9, 0)) != pl.col("total_quantity")
     tally.odd_totals += int(good.select(is_odd.sum()).item())
     return good
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -45,7 +46,7 @@ def pack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def raw_rows(files: Sequence[Path]) -> list[dict[str, str]]:
-    return [row for file in files for row in csv.DictReader(file.open(encoding="utf-8"))]
+    return [row for file in files for row in csv.DictReader(io.StringIO(file.read_text("utf-8")))]
 
 
 def test_rows_and_pounds_add_up_to_the_penny(home, files):

@@ -1,0 +1,256 @@
+"""EPD files as they come: every layout and packing, and every way they can be broken."""
+
+import csv
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from prescarbon.errors import InputError
+from prescarbon.source import files
+from prescarbon.source.files import take_file
+from prescarbon.store.months import Store
+
+HEADER = [
+    "YEAR_MONTH", "ICB_CODE", "PCO_CODE", "PRACTICE_NAME", "PRACTICE_CODE", "ADDRESS_1", "BNF_PRESENTATION_CODE",
+    "BNF_PRESENTATION_NAME", "QUANTITY", "ITEMS", "TOTAL_QUANTITY", "NIC", "ACTUAL_COST", "UNIDENTIFIED", "SNOMED_CODE",
+]  # fmt: skip
+GOOD = {
+    "YEAR_MONTH": "2026-01", "ICB_CODE": "QHG", "PCO_CODE": "M1J4Y", "PRACTICE_NAME": "A, SURGERY", "PRACTICE_CODE": "K81001",
+    "ADDRESS_1": "1 ROAD", "BNF_PRESENTATION_CODE": "0301011R0BEAIAP", "BNF_PRESENTATION_NAME": "Ventolin",
+    "QUANTITY": "2.", "ITEMS": "3", "TOTAL_QUANTITY": "6.", "NIC": "9.", "ACTUAL_COST": "8.43", "UNIDENTIFIED": "N",
+    "SNOMED_CODE": "222311000001102",
+}  # fmt: skip
+
+
+def text(*rows: dict[str, str], header: list[str] = HEADER) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, header, quoting=csv.QUOTE_ALL, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(GOOD | row for row in rows)
+    return out.getvalue()
+
+
+def put(folder: Path, content: str | bytes, name: str = "EPD_SNOMED_202601.csv") -> Path:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def zipped(content: bytes, name: str = "EPD.csv", times: int = 1) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for n in range(times):
+            archive.writestr(f"{n}{name}", content)
+    return out.getvalue()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "home")
+
+
+def test_a_row_is_read_to_the_digit(store, tmp_path):
+    take_file(store, put(tmp_path, text({})))
+    (row,) = store.scan().collect().to_dicts()
+    assert row == {
+        "month": date(2026, 1, 1),
+        "practice_code": "K81001",
+        "practice_name": "A, SURGERY",
+        "bnf_code": "0301011R0BEAIAP",
+        "snomed_code": "222311000001102",
+        "presentation_name": "Ventolin",
+        "quantity": Decimal("2.000"),
+        "items": 3,
+        "total_quantity": Decimal("6.000"),
+        "nic_gbp": Decimal("9.00"),
+        "actual_cost_gbp": Decimal("8.43000"),
+        "sub_icb_code": "M1J4Y",
+        "icb_code": "QHG",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.csv", lambda t: t),
+        ("a.csv", lambda t: b"\xef\xbb\xbf" + t),
+        ("a.csv", lambda t: t.replace(b"\r\n", b"\n")),
+        ("a.csv.gz", gzip.compress),
+        ("a.zip", zipped),
+    ],
+    ids=["csv", "with a byte order mark", "unix line ends", "gzip", "zip"],
+)
+def test_every_packing_gives_the_same_rows(store, tmp_path, name: str, pack: Callable[[bytes], bytes]):
+    rows = [{"QUANTITY": str(n), "TOTAL_QUANTITY": str(3 * n)} for n in range(1, 50)]
+    manifest = take_file(store, put(tmp_path, pack(text(*rows).encode()), name)).manifest
+    assert manifest.rows_used == 49
+    assert store.scan().collect()["quantity"].sum() == Decimal(sum(range(1, 50)))
+
+
+def test_parquet_gives_the_same_rows_as_csv(store, tmp_path):
+    pl.read_csv(text({}, {"ITEMS": "4", "TOTAL_QUANTITY": "8"}).encode()).write_parquet(tmp_path / "a.parquet")
+    take_file(store, tmp_path / "a.parquet")
+    assert store.scan().collect()["items"].to_list() == [3, 4]
+
+
+def test_latin_1_names_come_out_whole(store, tmp_path):
+    raw = text({"PRACTICE_NAME": "CAFÉ SURGERY"}).encode("latin-1")
+    assert take_file(store, put(tmp_path, raw)).manifest.encoding == "Latin-1"
+    assert store.scan().collect()["practice_name"].to_list() == ["CAFÉ SURGERY"]
+
+
+@pytest.mark.parametrize("month", ["2026-01", "2026_01", "202601"])
+def test_months_as_they_have_been_written(store, tmp_path, month):
+    assert take_file(store, put(tmp_path, text({"YEAR_MONTH": month}))).manifest.month == "2026-01"
+
+
+def test_old_headers_mean_the_same(store, tmp_path):
+    old = [
+        "YEAR_MONTH",
+        "AREA_TEAM_CODE",
+        "PCO_CODE",
+        "PRACTICE_CODE",
+        "BNF_CODE",
+        "BNF_DESCRIPTION",
+        "QUANTITY",
+        "ITEMS",
+    ]
+    row = {"AREA_TEAM_CODE": "Q64", "PCO_CODE": "11M00", "BNF_CODE": "0301011R0BEAIAP", "BNF_DESCRIPTION": "Ventolin"}
+    manifest = take_file(store, put(tmp_path, text(row, header=old))).manifest
+    (found,) = store.scan().collect().to_dicts()
+    assert (found["sub_icb_code"], found["icb_code"]) == ("11M", "Q64")
+    assert found["total_quantity"] == 6  # no such column: quantity × items
+    assert found["nic_gbp"] is None
+    assert manifest.warnings == ("the file has no NIC column; its £ are unknown, not zero.",)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"QUANTITY": "two"}, "quantity two is no number"),
+        ({"NIC": "£9"}, "nic_gbp £9 is no number"),
+        ({"ITEMS": "1.5"}, "items 1.5 is no number"),
+        ({"ITEMS": ""}, "items is empty or unreadable"),
+        ({"BNF_PRESENTATION_CODE": "0301"}, "bnf_code out of range"),
+        ({"PRACTICE_CODE": ""}, "practice_code out of range"),
+        ({"YEAR_MONTH": "soon"}, "month is empty or unreadable"),
+        ({"QUANTITY": "-2"}, "quantity out of range"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_kept_with_its_reason(store, tmp_path, fault, reason):
+    manifest = take_file(store, put(tmp_path, text({}, fault, {"NIC": "1.50"}))).manifest
+    assert (manifest.rows_in, manifest.rows_used, manifest.rows_rejected) == (3, 2, 1)
+    (reject,) = store.rejects(manifest).collect().to_dicts()
+    assert (reject["line"], reject["reason"], reject["source_file"]) == (3, reason, "EPD_SNOMED_202601.csv")
+    assert manifest.nic_gbp_in == manifest.nic_gbp_used + manifest.nic_gbp_rejected
+    assert manifest.nic_gbp_used == Decimal("10.50")
+
+
+def test_a_row_of_too_few_fields_costs_no_other_row(store, tmp_path):
+    raw = text({}, {"NIC": "1.50"}) + '"2026-01","QHG"\r\n' + text({"NIC": "2.00"}).split("\r\n")[1] + "\r\n"
+    manifest = take_file(store, put(tmp_path, raw)).manifest
+    assert (manifest.rows_in, manifest.rows_used) == (4, 3)
+    assert manifest.nic_gbp_used == Decimal("12.50")
+
+
+def test_a_line_end_inside_quotes_is_no_row_end_wherever_chunks_are_cut(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(files, "READ_AT_ONCE", 64)
+    rows = [{"ADDRESS_1": "1 ROAD\r\nTOWN", "ITEMS": str(n)} for n in range(1, 41)]
+    manifest = take_file(store, put(tmp_path, text(*rows))).manifest
+    assert manifest.rows_used == 40
+    assert store.scan().collect()["items"].to_list() == list(range(1, 41))
+
+
+def broken_zip(folder: Path) -> Path:
+    rows = [{"SNOMED_CODE": str(n * 7919)} for n in range(3000)]
+    whole = zipped(text(*rows).encode())
+    return put(folder, whole[: len(whole) // 2], "a.zip")
+
+
+def flipped_zip(folder: Path) -> Path:
+    whole = bytearray(zipped(text(*[{"SNOMED_CODE": str(n * 7919)} for n in range(3000)]).encode()))
+    whole[len(whole) // 2] ^= 0xFF
+    return put(folder, bytes(whole), "a.zip")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda d: put(d, "NAME,AGE\nx,1\n"), "no column YEAR_MONTH. Is it an EPD file?"),
+        (
+            lambda d: put(d, text({}, header=[h for h in HEADER if h != "BNF_PRESENTATION_CODE"])),
+            "no column BNF_CODE or BNF_PRESENTATION_CODE. Is it an EPD file?",
+        ),
+        (lambda d: put(d, text({}, header=[h.replace("ITEMS", "ITEM") for h in HEADER])), "no column ITEMS."),
+        (lambda d: put(d, ""), "is empty."),
+        (lambda d: put(d, text()), "holds no usable row."),
+        (lambda d: put(d, "<!DOCTYPE html><html></html>"), "is a web page (HTML)"),
+        (broken_zip, "cannot be unpacked"),
+        (flipped_zip, "a.zip: "),
+        (lambda d: put(d, zipped(b"x", "a.txt"), "a.zip"), "holds 0 CSV files, not one."),
+        (lambda d: put(d, zipped(text({}).encode(), times=2), "a.zip"), "holds 2 CSV files, not one."),
+        (lambda d: put(d, gzip.compress(text({}).encode())[:-9], "a.csv.gz"), "cannot be unpacked"),
+        (lambda d: put(d, b"PAR1 but no more", "a.parquet"), "cannot be read as Parquet."),
+        (lambda d: put(d, text({}, {"YEAR_MONTH": "2025-12"})), "holds 2 months (2025-12, 2026-01)."),
+        (
+            lambda d: put(d, text({"QUANTITY": "x"})),
+            "holds no usable row; 1 rows were rejected, the first because quantity x",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_one_sentence_and_loses_nothing(store, tmp_path, make, says):
+    take_file(store, put(tmp_path, text({"YEAR_MONTH": "2025-11"}), "good.csv"))
+    before = {p.name: p.read_bytes() for p in store.folder.iterdir()}
+    bad = make(tmp_path)
+    with pytest.raises(InputError) as caught:
+        take_file(store, bad)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(bad.name)
+    assert "\n" not in str(caught.value)
+    assert {p.name: p.read_bytes() for p in store.folder.iterdir()} == before
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["epd_201709.csv.gz", "epd_201710.csv.gz"])
+def test_real_months_of_2017_add_up_to_the_penny(store, real, name):
+    manifest = take_file(store, real / "epd-2017" / name).manifest
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress((real / "epd-2017" / name).read_bytes()).decode())))
+    assert manifest.rows_in == len(rows) == manifest.rows_used + manifest.rows_rejected
+    assert manifest.nic_gbp_in == sum(Decimal(r["NIC"]) for r in rows)
+    found = store.scan().collect()
+    assert found["actual_cost_gbp"].sum() == sum(Decimal(r["ACTUAL_COST"]) for r in rows)
+    assert found["total_quantity"].sum() == sum(Decimal(r["TOTAL_QUANTITY"]) for r in rows)
+    assert sorted(found["sub_icb_code"].unique()) == ["03A", "11M"]
+
+
+@pytest.mark.real
+def test_the_real_rows_of_january_2026_are_read_to_the_digit(store, real):
+    file = real / "epd-snomed-2026-01" / "epd_snomed_202601_rows.csv"
+    assert take_file(store, file).manifest.layout == "EPD with SNOMED code"
+    wanted = [
+        (
+            r["PRACTICE_CODE"], r["BNF_PRESENTATION_CODE"], r["BNF_PRESENTATION_NAME"], r["SNOMED_CODE"], Decimal(r["QUANTITY"]),
+            int(r["ITEMS"]), Decimal(r["TOTAL_QUANTITY"]), Decimal(r["NIC"]), Decimal(r["ACTUAL_COST"]),
+        )
+        for r in csv.DictReader(io.StringIO(file.read_text("utf-8")))
+    ]  # fmt: skip
+    found = store.scan().select(
+        "practice_code", "bnf_code", "presentation_name", "snomed_code", "quantity", "items", "total_quantity", "nic_gbp",
+        "actual_cost_gbp",
+    )  # fmt: skip
+    assert found.collect().rows() == wanted
+    assert len(wanted) == 46
+
+
+@pytest.mark.real
+def test_the_real_query_answer_reads_like_any_file(store, real):
+    manifest = take_file(store, real / "nhsbsa-ckan-answer-2020-01" / "records.csv.gz").manifest
+    assert (manifest.month, manifest.rows_used, manifest.practices) == ("2020-01", 1978, 72)

@@ -1,0 +1,143 @@
+"""The store: what stands after a kill, a second import, a restatement, a full disk."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from prescarbon.errors import InputError
+from prescarbon.source.files import take_file
+from prescarbon.store.months import Store
+from tests.source.test_files import put, text
+
+
+def tree(store: Store) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(store.folder.iterdir())}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "home")
+
+
+def test_an_empty_home_holds_no_month_and_an_empty_table(store):
+    assert store.months() == []
+    assert store.scan().collect().is_empty()
+    assert not store.folder.exists()
+
+
+def test_the_same_files_in_another_order_give_the_same_bytes(tmp_path):
+    a, b = put(tmp_path, text({}), "a.csv"), put(tmp_path, text({"YEAR_MONTH": "2025-12"}), "b.csv")
+    one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
+    for file in (a, b):
+        take_file(one, file)
+    for file in (b, a):
+        take_file(two, file)
+    assert tree(one) == tree(two)
+
+
+def test_the_same_file_again_changes_nothing(store, tmp_path):
+    file = put(tmp_path, text({}))
+    assert take_file(store, file).status == "published"
+    before = tree(store)
+    assert take_file(store, file).status == "unchanged"
+    assert tree(store) == before
+
+
+def test_another_file_for_a_month_is_refused_until_it_is_meant(store, tmp_path):
+    take_file(store, put(tmp_path, text({}), "first.csv"))
+    again = put(tmp_path, text({"NIC": "99.00"}), "second.csv")
+    with pytest.raises(InputError, match=r"second\.csv: 2026-01 is already held, from first\.csv .* Use --replace"):
+        take_file(store, again)
+    assert [str(m.nic_gbp_used) for m in store.months()] == ["9.00"]
+    restated = take_file(store, again, replace=True)
+    assert restated.status == "restated"
+    (held,) = store.months()
+    assert (str(held.nic_gbp_used), held.replaces[0]["file_name"], held.replaces[0]["nic_gbp_used"]) == (
+        "99.00",
+        "first.csv",
+        9,
+    )
+    assert len(list(store.folder.glob("*.parquet"))) == 2  # the month and its rejects; the old ones are swept
+
+
+def test_a_month_other_than_the_one_fetched_is_refused(store, tmp_path):
+    with pytest.raises(InputError, match="holds 2026-01, not 2025-12"):
+        take_file(store, put(tmp_path, text({})), expect_month=date(2025, 12, 1))
+    assert store.months() == []
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from prescarbon.source.files import take_file
+    from prescarbon.store import months
+    point = sys.argv[3]
+    def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
+    if point == "while rows flow": months._sort_out = die
+    if point == "before the rejects": months._rejects = die
+    if point == "before the manifest": months.to_json = die
+    if point == "before the sweep": months.Store._sweep = die
+    take_file(months.Store(Path(sys.argv[1])), Path(sys.argv[2]), replace=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
+@pytest.mark.parametrize("point", ["while rows flow", "before the rejects", "before the manifest", "before the sweep"])
+def test_a_kill_leaves_the_last_good_state_and_the_next_run_goes_on(store, tmp_path, point):
+    take_file(store, put(tmp_path, text({}), "old.csv"))
+    new = put(tmp_path, text({"NIC": "99.00"}), "new.csv")
+    code = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "home"), str(new), point]
+    assert (
+        subprocess.run(code, check=False, env=os.environ | {"PYTHONPATH": str(Path.cwd())}).returncode
+        == -signal.SIGKILL
+    )
+    assert store.verify() == []
+    (held,) = store.months()
+    assert str(held.nic_gbp_used) == ("99.00" if point == "before the sweep" else "9.00")
+    take_file(store, put(tmp_path, text({"YEAR_MONTH": "2025-12"}), "next.csv"))
+    take_file(store, new, replace=True)
+    assert [str(m.nic_gbp_used) for m in store.months()] == ["9.00", "99.00"]
+    assert len(list(store.folder.glob("*.parquet"))) == 4
+    assert not list(store.folder.glob(".*part"))
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_last_good_state(store, tmp_path, monkeypatch):
+    take_file(store, put(tmp_path, text({}), "old.csv"))
+    before = tree(store)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"cannot be written to .No space left on device.. Free some space"):
+        take_file(store, put(tmp_path, text({"YEAR_MONTH": "2025-12"}), "b.csv"))
+    monkeypatch.undo()
+    assert {k: v for k, v in tree(store).items() if k in before} == before
+    assert [m.month for m in store.months()] == ["2026-01"]
+
+
+def test_a_home_that_is_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "home").write_text("x")
+    with pytest.raises(InputError, match="choose another folder with --home"):
+        take_file(Store(tmp_path / "home"), put(tmp_path, text({})))
+
+
+def test_a_damaged_manifest_is_one_sentence(store, tmp_path):
+    take_file(store, put(tmp_path, text({})))
+    (store.folder / "2026-01.json").write_text("{")
+    with pytest.raises(InputError, match=r"2026-01\.json: cannot be read"):
+        store.months()
+
+
+def test_verify_names_a_month_whose_rows_are_gone(store, tmp_path):
+    manifest = take_file(store, put(tmp_path, text({}, {}))).manifest
+    store.scan().head(1).collect().write_parquet(store.folder / manifest.data)
+    (sentence,) = store.verify()
+    assert sentence.startswith("2026-01: 1 rows")
