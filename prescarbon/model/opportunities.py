@@ -1,7 +1,7 @@
 """Switch rules → ranked lines: what to do next, for whom, and what it is worth; each inhaler counted once.
 
 Method and a worked example: docs/explanation/opportunities.md. The order of the work: what was prescribed
-(`_volumes`), which rule may speak of it (`resolve_pairs`), how far the peers are (`measure_excess`), what it costs
+(`sum_volumes`), which rule may speak of it (`resolve_pairs`), how far the peers are (`measure_excess`), what it costs
 (`_priced`), who counts which unit (`_count_once`), then lines, gates and ranks (opportunity_lines).
 """
 
@@ -27,6 +27,8 @@ from prescarbon.model.switch_pairs import resolve_pairs
 from prescarbon.model.switch_rules import SwitchRule, match_codes, pattern_table, rule_table
 from prescarbon.tables import GBP, KG, PRICE_BASES
 
+INHALERS = ("pMDI", "BAI", "DPI", "SMI")
+
 __all__ = [
     "OpportunityOptions",
     "claim_units",
@@ -34,6 +36,7 @@ __all__ = [
     "find_quiet",
     "rank_opportunities",
     "roll_up",
+    "sum_volumes",
     "total_savings",
 ]
 
@@ -59,18 +62,20 @@ def find_opportunities(
     raises       InputError when a local achievable share is not in 0–1
     method       docs/explanation/opportunities.md
     """
-    claims = claim_units(rules, footprint, products, factors, formulary, memberships, options)
-    volumes = _volumes(footprint.filter(_in_period(options)))
+    # small from here on: held in memory, so that the plan does not do each step as often as it is used
+    volumes = sum_volumes(footprint, options).collect().lazy()
+    claims = claim_units(rules, volumes, products, factors, formulary, memberships, options).collect().lazy()
     lines = sum_lines(claims, options)
     beside = {"units_before": _before(rules, footprint, options), "target_units": _of_targets(rules, volumes)}
     for extra in beside.values():
         lines = lines.join(extra, on=["organisation_code", "rule_id"], how="left", validate="m:1")
-    return rank_opportunities(lines, options)
+    groups = memberships.select("practice_code", organisation_code="practice_code")
+    return rank_opportunities(lines, options, claims, groups)
 
 
 def claim_units(
     rules: Sequence[SwitchRule],
-    footprint: pl.LazyFrame,
+    volumes: pl.LazyFrame,
     products: pl.LazyFrame,
     factors: pl.LazyFrame,
     formulary: pl.LazyFrame,
@@ -79,7 +84,7 @@ def claim_units(
 ) -> pl.LazyFrame:
     """Practice × rule × product found: the arithmetic behind every line, for whoever wants to redo it.
 
-    Parameters as `find_opportunities`.
+    volumes  what `sum_volumes` returns; the others as `find_opportunities`
     returns  practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
              unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
              kg_*, cost_change_*_gbp, price_gbp? and where it comes from, and the rule's own columns
@@ -87,56 +92,70 @@ def claim_units(
     if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
         raise InputError(f"achievable share {', '.join(odd)} is not in 0 to 1.", remedy="Write 0.3 for 30%.")
     used = [r for r in rules if (r.is_on or options.include_off) and (options.include_drafts or not r.is_draft)]
-    volumes = _volumes(footprint.filter(_in_period(options)))
     codes = volumes.select("bnf_code").unique()
-    pairs = resolve_pairs(
-        used,
-        options.guards,
-        codes,
-        products,
-        factors,
-        formulary,
-        options.excluded,
-        month=options.period_end,
-        read_on=options.read_on or options.period_end,
-    ).filter(pl.col("refused").is_null())
+    pairs = (
+        resolve_pairs(
+            used,
+            options.guards,
+            codes,
+            products,
+            factors,
+            formulary,
+            options.excluded,
+            month=options.period_end,
+            read_on=options.read_on or options.period_end,
+            draws=options.draws,
+        )
+        .filter(pl.col("refused").is_null())
+        .collect()
+        .lazy()
+    )
     peers = memberships.with_columns(
         peer_group=pl.col("peer_group") if "peer_group" in memberships.collect_schema().names() else pl.lit("all"),
         patients=pl.col("patients") if "patients" in memberships.collect_schema().names() else pl.lit(None, pl.Int64),
     ).select("practice_code", pl.col("peer_group").fill_null("all"), "patients")
     claims = (
-        volumes.join(pairs, left_on="bnf_code", right_on="from_code")
-        .rename({"bnf_code": "from_code"})
-        .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+        (
+            volumes.join(pairs, left_on="bnf_code", right_on="from_code")
+            .rename({"bnf_code": "from_code"})
+            .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+        )
+        .collect()
+        .lazy()
     )
-    classes = products.filter(pl.lit(options.period_end).is_between("valid_from", "valid_to")).select(
-        "bnf_code", pl.col("drug_class").cast(pl.String)
-    )
+    # a nebuliser's millilitres are no inhalers
+    classes = products.filter(
+        pl.lit(options.period_end).is_between("valid_from", "valid_to")
+        & pl.col("device_type").cast(pl.String).is_in(INHALERS)
+    ).select("bnf_code", pl.col("drug_class").cast(pl.String))
     excess = measure_excess(claims, volumes, classes, peers)
     shared = _with_shares(claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1"))
     priced = _priced(shared, volumes, formulary, options)
     return _count_once(priced)
 
 
-def _in_period(options: OpportunityOptions) -> pl.Expr:
-    return pl.col("month").is_between(options.period_start, options.period_end)
+def sum_volumes(footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
+    """practice_code × bnf_code over the period: items, units, nic_gbp?, kg_low?, kg_co2e?, kg_high?.
 
-
-def _volumes(footprint: pl.LazyFrame) -> pl.LazyFrame:
-    """practice × presentation: items, units (inhalers, else units of quantity), nic_gbp?, kg_low, kg_co2e, kg_high?."""
+    Units are inhalers; of what is no inhaler, the units of its quantity.
+    """
     sums = [
         pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c)
         for c in ("nic_gbp", "kg_low", "kg_co2e", "kg_high")
     ]
-    return footprint.group_by("practice_code", "bnf_code").agg(
-        pl.col("items").sum(),
-        *sums,
-        units=exact_sum(_units()),
+    months = pl.col("month").is_between(options.period_start, options.period_end)
+    return (
+        footprint.filter(months)
+        .group_by("practice_code", "bnf_code")
+        .agg(
+            pl.col("items").sum(),
+            *sums,
+            units=exact_sum(_units()),
+        )
     )
 
 
 def _units() -> pl.Expr:
-    """Inhalers; of what is no inhaler, the units of its quantity."""
     return pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
 
 

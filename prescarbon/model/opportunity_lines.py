@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from prescarbon.model.opportunity_draws import measure_stability
 from prescarbon.model.switch_pairs import EXCLUDED_SCHEMA
 from prescarbon.model.switch_rules import Guard
 from prescarbon.tables import OPPORTUNITIES, OPPORTUNITY_GATES
@@ -16,6 +17,11 @@ KG_TO_RANK = 50.0  # domain facts, section 7
 SCENARIOS = ("theoretical", "expected", "to_peer")
 ENDS = {"_low": "saved_low", "": "saved", "_high": "saved_high"}
 NO_CARBON_CLAIM = ("duration", "form", "safety")
+KEYS = {
+    "kg": ["first", "minus_kg"],
+    "gbp_per_kg": ["first", "gbp_per_kg", "minus_kg"],
+    "effort": ["first", "effort_key", "minus_kg"],
+}
 RankBy = Literal["kg", "gbp_per_kg", "effort"]
 
 
@@ -29,6 +35,11 @@ class OpportunityOptions:
     include_drafts            also rules no clinical role has signed off
     achievable_shares         rule_id → share (0–1) agreed locally, instead of the rule's own
     rank_by                   kg, gbp_per_kg or effort
+    excluded                  EXCLUDED_SCHEMA: products taken off for a while
+    campaigns                 rule_id, started: then what was stands beside what is left
+    guards                    what is never suggested
+    draws                     bnf_code, draw, kg a device: shared factor draws; then a saving's low and high are its 5th
+                              and 95th percentile and ranks get a stability, else the factors' own ends are used
     """
 
     period_start: date
@@ -45,6 +56,7 @@ class OpportunityOptions:
         default_factory=lambda: pl.LazyFrame(schema={"rule_id": pl.String, "started": pl.Date})
     )
     guards: Sequence[Guard] = ()
+    draws: pl.LazyFrame | None = None
 
 
 def exact_sum(value: str | pl.Expr) -> pl.Expr:
@@ -97,12 +109,17 @@ def sum_lines(claims: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame
 
 
 def roll_up(
-    opportunities: pl.LazyFrame, memberships: pl.LazyFrame, level: str, options: OpportunityOptions
+    opportunities: pl.LazyFrame,
+    memberships: pl.LazyFrame,
+    level: str,
+    options: OpportunityOptions,
+    claims: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Practice lines summed to the organisations of `level`, with gates and ranks of their own.
 
     opportunities  table OPPORTUNITIES at level practice
     memberships    practice_code and the column `level` (such as pcn_code); practices without one are left out
+    claims         what `claim_units` returns: needed for rank_stability only
     returns        table OPPORTUNITIES at that level: items, units, kg and £ are the sums of the practices'
     """
     summed = (
@@ -127,14 +144,21 @@ def roll_up(
         .rename({"above": "organisation_code"})
         .with_columns(level=pl.lit(level))
     )
-    return rank_opportunities(summed, options)
+    groups = memberships.select("practice_code", organisation_code=level).drop_nulls()
+    return rank_opportunities(summed, options, claims, groups)
 
 
-def rank_opportunities(lines: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
+def rank_opportunities(
+    lines: pl.LazyFrame,
+    options: OpportunityOptions,
+    claims: pl.LazyFrame | None = None,
+    groups: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
     """Lines plus gate, its reason, rank: table OPPORTUNITIES, every organisation's ranked lines first.
 
     Ranked by the to-peer saving where the organisation has peers, else all its lines by the theoretical one; the gates
-    look at the same saving. A rule that is an alternative to a ranked one is listed, not ranked beside it.
+    look at the same saving. A rule that is an alternative to a ranked one is listed, not ranked beside it. With the
+    claims, the practices' organisations (practice_code, organisation_code) and the options' draws, rank_stability too.
     """
     organisation = "organisation_code"
     has_peers = pl.col("kg_to_peer").is_not_null().any().over(organisation)
@@ -151,14 +175,7 @@ def rank_opportunities(lines: pl.LazyFrame, options: OpportunityOptions) -> pl.L
         .with_columns(passes=pl.col("gate_reason").is_null())
     )
     first_choice = judged.filter("passes").select(organisation, alternative_to="rule_id", is_second=pl.lit(True))
-    order = {
-        "kg": [-pl.col("kg")],
-        "gbp_per_kg": [pl.col("gbp") / pl.col("kg"), -pl.col("kg")],
-        "effort": [pl.col("effort").to_physical(), -pl.col("kg")],
-    }[options.rank_by]
-    # good control is the largest saving and comes before any switch, however the reader ranks
-    order = [pl.col("kind").cast(pl.String) != "over-use", *order]
-    keys = [f"key_{place}" for place in range(len(order))]
+    keys = KEYS[options.rank_by]
     ranked = (
         judged.join(first_choice, on=[organisation, "alternative_to"], how="left", validate="m:1")
         .with_columns(
@@ -166,7 +183,11 @@ def rank_opportunities(lines: pl.LazyFrame, options: OpportunityOptions) -> pl.L
             .then(pl.format("an alternative to {}, which is ranked", "alternative_to"))
             .otherwise("gate_reason"),
             is_sign_stable=pl.when(pl.col("kg").is_not_null()).then(pl.col("kg_theoretical_low") > 0),
-            **dict(zip(keys, order, strict=True)),
+            # good control is the largest saving and comes before any switch, however the reader ranks
+            first=(pl.col("kind").cast(pl.String) != "over-use").cast(pl.Int8),
+            effort_key=pl.col("effort").to_physical(),
+            minus_kg=-pl.col("kg"),
+            gbp_per_kg=pl.col("gbp") / pl.col("kg"),
         )
         .with_columns(
             gate=pl.when(pl.col("gate_reason").is_null())
@@ -177,11 +198,17 @@ def rank_opportunities(lines: pl.LazyFrame, options: OpportunityOptions) -> pl.L
             .cast(OPPORTUNITY_GATES)
         )
         .sort(organisation, "gate", *keys, "rule_id", nulls_last=True)
-        .with_columns(
-            rank=pl.when(pl.col("gate") == "ranked").then(pl.int_range(1, pl.len() + 1).over(organisation)),
-            rank_stability=pl.lit(None, pl.Float64),
-        )
+        .with_columns(rank=pl.when(pl.col("gate") == "ranked").then(pl.int_range(1, pl.len() + 1).over(organisation)))
     )
+    if options.draws is None or claims is None or groups is None:
+        ranked = ranked.with_columns(rank_stability=pl.lit(None, pl.Float64))
+    else:
+        chosen = ranked.filter(pl.col("gate") == "ranked").select(
+            organisation, "rule_id", "rank", "rank_basis", "gbp", "effort", "first"
+        )
+        stability = measure_stability(chosen, claims, options.draws, groups, keys)
+        ranked = ranked.join(stability, on=[organisation, "rule_id"], how="left", validate="m:1")
+        ranked = ranked.sort(organisation, "gate", *keys, "rule_id", nulls_last=True)
     return ranked.select(pl.col(c.name).cast(c.dtype) for c in OPPORTUNITIES.columns)
 
 

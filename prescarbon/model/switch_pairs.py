@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from prescarbon.model.activity import is_respiratory
+from prescarbon.model.opportunity_draws import draw_savings, interval_a_unit
 from prescarbon.model.switch_rules import NEEDS_TARGET, Guard, SwitchRule, match_codes, pattern_table, rule_table
 
 LOW_CARBON_PROPELLANTS = ("HFA-152a", "HFO-1234ze")
@@ -41,6 +42,7 @@ def resolve_pairs(
     *,
     month: date,
     read_on: date,
+    draws: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Every product found that a rule speaks of, with its target and saving, or why it is refused.
 
@@ -48,7 +50,8 @@ def resolve_pairs(
     products   table PRODUCTS, factors table FACTORS (one factor set, keys are presentations): those of `month`
     formulary  FORMULARY_SCHEMA, excluded EXCLUDED_SCHEMA: those of `read_on`, the day the list is read
     returns    rule_id, from_code, to_code?, saved_low, saved, saved_high (kg a unit; null where unknown), refused?;
-               low is the source's low less the target's high, so that it is the least that can be saved
+               low is the source's low less the target's high, the least that can be saved; with draws (bnf_code, draw,
+               kg) low and high are the 5th and 95th percentile of the saving, source and target drawn together
     """
     facts = products.filter(pl.lit(month).is_between("valid_from", "valid_to")).select(
         "bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant"))
@@ -69,12 +72,18 @@ def resolve_pairs(
     priced = guarded.join(kilograms.rename({"bnf_code": "from_code"}), on="from_code", how="left", validate="m:1").join(
         to_kg, on="to_code", how="left", validate="m:1"
     )
-    return (
+    saved = (
         priced.with_columns(_saving("rule_low", "kg_low", "to_high", "saved_low"))
         .with_columns(_saving("rule_central", "kg_co2e", "to_kg", "saved"))
         .with_columns(_saving("rule_high", "kg_high", "to_low", "saved_high"))
-        .select("rule_id", "from_code", "to_code", "saved_low", "saved", "saved_high", "refused")
-        .sort("rule_id", "from_code")
+    )
+    if draws is not None:
+        interval = interval_a_unit(draw_savings(saved, draws))
+        saved = saved.join(interval, on=["rule_id", "from_code"], how="left", validate="m:1").with_columns(
+            saved_low=pl.coalesce("drawn_low", "saved_low"), saved_high=pl.coalesce("drawn_high", "saved_high")
+        )
+    return saved.select("rule_id", "from_code", "to_code", "saved_low", "saved", "saved_high", "refused").sort(
+        "rule_id", "from_code"
     )
 
 

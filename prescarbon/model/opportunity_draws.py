@@ -1,0 +1,88 @@
+"""Shared factor draws → the interval of what a unit saves, and how often a line keeps its place."""
+
+import polars as pl
+
+LOW, HIGH = 0.05, 0.95
+CHANGES = ("product switch", "refill")
+
+
+def draw_savings(pairs: pl.LazyFrame, draws: pl.LazyFrame) -> pl.LazyFrame:
+    """rule_id × from_code × draw → saved_drawn (kg a unit) for what is reckoned from factors.
+
+    pairs  rule_id, kind, from_code, to_code?, ratio?
+    draws  bnf_code, draw, kg (a device): one draw is one possible world, the same for every practice and product, so
+           that source and target move together
+    """
+    one_pair = pairs.select(
+        "rule_id", kind=pl.col("kind").cast(pl.String), from_code="from_code", to_code="to_code", ratio="ratio"
+    ).unique()
+    source = draws.select("draw", from_code="bnf_code", from_kg="kg")
+    target = draws.select("draw", to_code="bnf_code", to_kg="kg")
+    changed = (
+        one_pair.filter(pl.col("kind").is_in(CHANGES))
+        .join(source, on="from_code")
+        .join(target, on=["to_code", "draw"])
+        .with_columns(saved_drawn=pl.col("from_kg") - pl.col("ratio") * pl.col("to_kg"))
+    )
+    avoided = (
+        one_pair.filter(pl.col("kind") == "over-use").join(source, on="from_code").with_columns(saved_drawn="from_kg")
+    )
+    columns = ["rule_id", "from_code", "draw", "saved_drawn"]
+    return pl.concat([changed.select(columns), avoided.select(columns)])
+
+
+def interval_a_unit(drawn: pl.LazyFrame) -> pl.LazyFrame:
+    """rule_id × from_code → drawn_low, drawn_high: 5th and 95th percentile of `draw_savings`."""
+    return drawn.group_by("rule_id", "from_code").agg(
+        drawn_low=pl.col("saved_drawn").quantile(LOW, "linear"),
+        drawn_high=pl.col("saved_drawn").quantile(HIGH, "linear"),
+    )
+
+
+def measure_stability(
+    ranked: pl.LazyFrame, claims: pl.LazyFrame, draws: pl.LazyFrame, groups: pl.LazyFrame, by: list[str]
+) -> pl.LazyFrame:
+    """organisation_code × rule_id → rank_stability: share of draws in which the line keeps its rank.
+
+    ranked  organisation_code, rule_id, rank, rank_basis, gbp, effort, first (0 for over-use, else 1)
+    claims  what `claim_units` returns
+    draws   bnf_code, draw, kg
+    groups  practice_code, organisation_code
+    by      names of the sort keys, lowest first: of first, effort_key, minus_kg, gbp_per_kg
+    """
+    share = pl.when(pl.col("rank_basis") == "to_peer").then("share_to_peer").otherwise("share_theoretical")
+    weights = (
+        claims.join(groups, on="practice_code")
+        .join(ranked.select("organisation_code", "rule_id", "rank_basis"), on=["organisation_code", "rule_id"])
+        .with_columns(weight=pl.col("units") * share, fixed=pl.col("units") * share * pl.col("saved"))
+        .group_by("organisation_code", "rule_id", "from_code", "to_code", "kind", "ratio")
+        .agg(_exactly("weight"), _exactly("fixed"))
+    )
+    drawn = draw_savings(weights, draws)
+    worlds = draws.select("draw").unique()
+    moving = weights.join(drawn, on=["rule_id", "from_code"]).with_columns(kg=pl.col("weight") * pl.col("saved_drawn"))
+    still = (
+        weights.join(drawn.select("rule_id", "from_code").unique(), on=["rule_id", "from_code"], how="anti")
+        .join(worlds, how="cross")
+        .with_columns(kg="fixed")
+    )
+    line = ["organisation_code", "rule_id", "draw"]
+    placed = (
+        pl.concat([moving.select(*line, "kg"), still.select(*line, "kg")])
+        .group_by(line)
+        .agg(_exactly("kg"))
+        .join(ranked, on=["organisation_code", "rule_id"])
+        .with_columns(
+            minus_kg=-pl.col("kg"), gbp_per_kg=pl.col("gbp") / pl.col("kg"), effort_key=pl.col("effort").to_physical()
+        )
+        .sort("organisation_code", "draw", *by, "rule_id", nulls_last=True)
+        .with_columns(place=pl.int_range(1, pl.len() + 1).over("organisation_code", "draw"))
+    )
+    return placed.group_by("organisation_code", "rule_id").agg(
+        rank_stability=(pl.col("place") == pl.col("rank")).mean()
+    )
+
+
+def _exactly(name: str) -> pl.Expr:
+    """Σ kept to millionths, so that it is the same in any order of the rows."""
+    return (pl.col(name) * 1e6).round().cast(pl.Int64).sum().alias(name) / 1e6

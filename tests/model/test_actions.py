@@ -1,0 +1,69 @@
+from datetime import date
+
+import polars as pl
+import pytest
+
+from prescarbon.model.actions import ACTIONS_SCHEMA, evaluate_actions
+from tests.model.switch_builders import VENTOLIN, footprint, practices, rule
+
+MONTHS = [date(2025, m, 1) for m in range(1, 13)]
+
+
+def volumes(monthly: dict[str, tuple[int, int]], started: int = 7) -> pl.LazyFrame:
+    """Practice → devices a month before and from the start month on."""
+    lines = [
+        f"{month} | {code} | {VENTOLIN} | {before if month.month < started else after}"
+        for code, (before, after) in monthly.items()
+        for month in MONTHS
+    ]
+    return footprint("month | practice_code | bnf_code | devices\n" + "\n".join(lines))
+
+
+def log(*rows: tuple[str, str, date, str]) -> pl.LazyFrame:
+    return pl.LazyFrame(list(rows), schema=ACTIONS_SCHEMA, orient="row")
+
+
+def effect(monthly, actions, **changes):
+    codes = sorted(monthly)
+    return evaluate_actions(
+        actions,
+        (rule(),),
+        volumes(monthly),
+        practices(*codes),
+        **{"last_month": date(2025, 12, 1), "months": 5, **changes},
+    ).collect()
+
+
+ONE = log(("P0", "X1", date(2025, 7, 10), "practice pharmacist"))
+OTHERS = {f"C{n}": (100, 100 + 2 * n - 9) for n in range(10)}  # changes of -9% to +9%
+
+
+def test_the_effect_is_the_change_less_what_happened_to_practices_that_did_not_act():
+    got = effect({"P0": (100, 60), **OTHERS}, ONE).row(0, named=True)
+    assert (got["before"], got["after"], got["comparators"]) == (100.0, 60.0, 10)
+    assert got["change"] == pytest.approx(-0.4)
+    assert got["comparator_change"] == pytest.approx(0.0)
+    assert got["effect"] == pytest.approx(-0.4)
+    # the comparators' own 5th and 95th percentile: -8.1% and 8.1%
+    assert (got["effect_low"], got["effect_high"]) == (pytest.approx(-0.481), pytest.approx(-0.319))
+
+
+def test_a_fall_that_everybody_had_is_no_effect():
+    everybody = {f"C{n}": (100, 60) for n in range(10)}
+    got = effect({"P0": (100, 60), **everybody}, ONE).row(0, named=True)
+    assert got["change"] == pytest.approx(-0.4)
+    assert got["effect"] == pytest.approx(0.0)
+
+
+def test_a_practice_that_acted_too_is_no_comparator():
+    both = log(("P0", "X1", date(2025, 7, 10), "r"), ("C0", "X1", date(2025, 7, 10), "r"))
+    got = effect({"P0": (100, 60), **OTHERS}, both)
+    assert got["comparators"].to_list() == [9, 9]
+
+
+def test_few_comparators_give_no_interval_and_a_short_history_no_effect():
+    got = effect({"P0": (100, 60), "C1": (100, 100)}, ONE).row(0, named=True)
+    assert (got["effect"], got["effect_low"]) == (pytest.approx(-0.4), None)
+    early = log(("P0", "X1", date(2025, 2, 1), "r"))
+    got = effect({"P0": (100, 60), **OTHERS}, early).row(0, named=True)
+    assert (got["change"], got["effect"]) == (None, None)
