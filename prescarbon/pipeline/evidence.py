@@ -16,7 +16,7 @@ from prescarbon.model.activity import presentation_names, read_quantities, reduc
 from prescarbon.model.footprint import base_prices, estimate_footprint
 from prescarbon.model.organisations import in_scope, list_sizes_for, practices_in_force
 from prescarbon.reference import Reference, read_reference
-from prescarbon.source.organisations import default_scope, read_list_sizes, read_practices
+from prescarbon.source.organisations import default_scope, expand_scope, read_list_sizes, read_practices
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.tables import METHODS
 
@@ -166,7 +166,7 @@ def _scope(
     if "all" in config.scope:
         return None, "every practice found", ()
     known = pl.concat([practices, default_scope(reference.root)], how="vertical")
-    codes = sorted(in_scope(known, config.scope).collect()["practice_code"].unique())
+    codes = sorted(in_scope(known, expand_scope(config.scope)).collect()["practice_code"].unique())
     words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)
     found = store.scan(months).filter(pl.col("practice_code").is_in(codes)).head(1).collect()
     if found.height:

@@ -10,7 +10,7 @@ from prescarbon.errors import InputError, PortalError, PrescarbonError
 from prescarbon.model.organisations import in_scope
 from prescarbon.reference import read_reference
 from prescarbon.source.files import take_file
-from prescarbon.source.organisations import default_scope, import_organisations, kind_of, read_practices
+from prescarbon.source.organisations import default_scope, expand_scope, import_organisations, kind_of, read_practices
 from prescarbon.source.portal import Portal, PortalMonth, cheaper_route, needs_fetch
 from prescarbon.store.months import MonthManifest, Store
 
@@ -129,7 +129,7 @@ def scope_codes(config: Config) -> list[str] | None:
     known = [read_practices(config.home, root), default_scope(root)]
     codes: set[str] = set()
     for practices in known:
-        codes |= set(in_scope(practices, config.scope).collect()["practice_code"])
+        codes |= set(in_scope(practices, expand_scope(config.scope)).collect()["practice_code"])
     return sorted(codes)
 
 

@@ -4,26 +4,24 @@ import csv
 import gzip
 import io
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from queue import Queue
 from typing import IO
 
 import polars as pl
 from isal import isal_zlib
 
 from prescarbon.errors import InputError
+from prescarbon.store.ahead import ahead
 from prescarbon.store.layouts import Layout, recognise
 from prescarbon.store.months import Incoming, Published, Store, hash_of
 
 READ_AT_ONCE = 1 << 20
 CHUNK_BYTES = 16 << 20  # small enough for memory, large enough that parsing dominates
-CHUNKS_AHEAD = 3  # inflating runs this far ahead of parsing
 PARQUET_ROWS = 250_000
 LINES_BACK = 40  # how far back from a chunk's end a row's end is looked for
 LINES_A_ROW = 5  # an address may hold line ends
@@ -174,7 +172,7 @@ class _Reader:
 
     def _csv_chunks(self) -> Generator[pl.DataFrame, None, None]:
         places = sorted((self.header.index(name), name) for name in self.layout.published)
-        with closing(_ahead(self._whole_lines())) as chunks:
+        with closing(ahead(self._whole_lines())) as chunks:
             for number, chunk in enumerate(chunks):
                 text = self._as_utf8(chunk)
                 lines = text.split(b"\n", 1)[1] if number == 0 and b"\n" in text else b"" if number == 0 else text
@@ -186,18 +184,21 @@ class _Reader:
         rest: list[bytes] = []
         held = 0
         for piece in self._bytes():
-            rest.append(piece)
             held += len(piece)
-            if held >= CHUNK_BYTES:
-                whole = b"".join(rest)
-                cut = self._row_end(whole)
-                yield whole[:cut]
-                rest, held = [whole[cut:]], len(whole) - cut
+            cut = self._row_end(piece) if held >= CHUNK_BYTES else 0
+            if cut:
+                yield b"".join([*rest, piece[:cut]])
+                rest, held = [piece[cut:]], len(piece) - cut
+            else:
+                rest.append(piece)
         if held:
             yield b"".join(rest)
 
     def _row_end(self, text: bytes) -> int:
-        """Just after the last line end that closes a row: the lines before it parse as one row with all its fields."""
+        """Just after the last line end that closes a row: the lines before it parse as one row with all its fields.
+
+        0 where no line end does.
+        """
         ends = [text.rfind(b"\n") + 1]
         while len(ends) < LINES_BACK and ends[-1] > 0:
             ends.append(text.rfind(b"\n", 0, ends[-1] - 1) + 1)
@@ -206,7 +207,7 @@ class _Reader:
                 rows = list(csv.reader(io.StringIO(text[start:end].decode("latin-1"), newline="")))
                 if len(rows) == 1 and len(rows[0]) == len(self.header):
                     return end
-        return ends[0]
+        return 0
 
     def _as_utf8(self, chunk: bytes) -> bytes:
         if chunk.isascii():
@@ -240,33 +241,3 @@ class _Reader:
             for place, name in places:
                 columns[name].append(row[place] if len(row) == len(self.header) else None)
         return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-
-
-def _ahead(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """The same pieces, made by a thread that runs a few ahead: inflating lets go of the interpreter's lock."""
-    queue: Queue[bytes | BaseException | None] = Queue(CHUNKS_AHEAD)
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            for piece in pieces:
-                queue.put(piece)
-                if stop.is_set():
-                    return
-            queue.put(None)
-        except BaseException as error:
-            queue.put(error)
-
-    thread = threading.Thread(target=work, name="inflate", daemon=True)
-    thread.start()
-    try:
-        while (piece := queue.get()) is not None:
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-    finally:
-        stop.set()
-        while thread.is_alive():
-            while not queue.empty():
-                queue.get_nowait()
-            thread.join(0.05)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,6 +17,7 @@ from polars.io.plugins import register_io_source
 from prescarbon import __version__
 from prescarbon.errors import InputError, PrescarbonError
 from prescarbon.manifest import to_json
+from prescarbon.store.ahead import ahead
 from prescarbon.store.atomic import publishing, writing_to
 from prescarbon.store.layouts import Layout, to_prescribing
 from prescarbon.tables import GBP, PRESCRIBING, REJECTS
@@ -171,9 +173,10 @@ class Store:
 
         def rows(columns: list[str] | None, *_: object) -> Iterator[pl.DataFrame]:
             try:
-                for chunk in incoming.chunks:
-                    good = _sort_out(chunk, incoming, tally)
-                    yield good.select(columns) if columns else good
+                sorted_out = (_sort_out(chunk, incoming, tally) for chunk in incoming.chunks)
+                with closing(ahead(sorted_out)) as frames:
+                    for good in frames:
+                        yield good.select(columns) if columns else good
             except BaseException as error:  # polars would wrap it; the sentence must reach the user whole
                 tally.error = error
                 raise

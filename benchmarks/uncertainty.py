@@ -1,0 +1,76 @@
+"""Times the shared draws: 90 practices × 600 products × 1,000 draws, and XmR of 106 areas × 61 months.
+
+Run: python benchmarks/uncertainty.py
+"""
+
+from collections.abc import Callable
+from datetime import date
+from time import perf_counter
+
+import numpy as np
+import polars as pl
+
+from prescarbon.model.trend import find_signals
+from prescarbon.model.uncertainty import draw_factors, intervals_by, kg_interval, rank_interval, rank_stability
+from prescarbon.tables import KG
+
+PRACTICES, PRODUCTS, DRAWS = 90, 600, 1000
+AREAS, MONTHS = 106, 61
+
+
+def best_of(times: int, task: Callable[[], object]) -> float:
+    """Seconds of the fastest of so many runs."""
+    seconds = []
+    for _ in range(times):
+        start = perf_counter()
+        task()
+        seconds.append(perf_counter() - start)
+    return min(seconds)
+
+
+def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFrame, np.ndarray]:
+    """Footprint rows, factors and devices of no real practice."""
+    central = rng.uniform(0.5, 40, PRODUCTS)
+    names = [f"product {i:03}" for i in range(PRODUCTS)]
+    factors = pl.DataFrame({"factor_id": names, "shared_key": names, "kg_co2e": central}).with_columns(
+        kg_low=pl.col("kg_co2e") * 0.8, kg_high=pl.col("kg_co2e") * 1.3
+    )
+    devices = rng.integers(0, 200, (PRACTICES, PRODUCTS)).astype(float)
+    rows = pl.DataFrame(
+        {
+            "practice_code": np.repeat([f"P{i:02}" for i in range(PRACTICES)], PRODUCTS),
+            "factor_id": np.tile(names, PRACTICES),
+            "devices": devices.ravel(),
+        }
+    ).join(factors, on="factor_id")
+    footprint = rows.with_columns((pl.col("kg_low", "kg_co2e", "kg_high") * pl.col("devices")).round(6).cast(KG))
+    return footprint.lazy(), factors.lazy(), devices
+
+
+def main() -> None:
+    """Print one line a task."""
+    rng = np.random.default_rng(1)
+    footprint, factors, devices = made_up_footprint(rng)
+    draws = draw_factors(factors, 1, DRAWS)
+    months = pl.date_range(date(2020, 12, 1), date(2025, 12, 1), "1mo", eager=True).alias("month")
+    areas = pl.DataFrame({"organisation_code": [f"A{i:03}" for i in range(AREAS)]})
+    series = areas.join(months.to_frame(), how="cross").with_columns(
+        value=pl.Series(rng.normal(100, 5, AREAS * MONTHS))
+    )
+    tasks: dict[str, Callable[[], object]] = {
+        f"draws, {PRODUCTS} factors × {DRAWS}": lambda: draw_factors(factors, 1, DRAWS),
+        f"intervals, {PRACTICES} × {PRODUCTS} × {DRAWS}, from devices": lambda: kg_interval(devices, draws),
+        "the same from the footprint, draws included": lambda: intervals_by(
+            footprint, factors, ["practice_code"], 1, DRAWS
+        ).collect(),
+        "rank stability and rank interval": lambda: (rank_stability(devices, draws), rank_interval(devices @ draws)),
+        f"XmR with four rules, {AREAS} areas × {MONTHS} months": lambda: find_signals(
+            series.lazy(), by=["organisation_code"]
+        ).collect(),
+    }
+    for words, task in tasks.items():
+        print(f"{best_of(3, task):8.3f} s  {words}")
+
+
+if __name__ == "__main__":
+    main()
