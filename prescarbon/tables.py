@@ -289,6 +289,8 @@ OPPORTUNITIES = Table(
         Column("family", pl.String, "Rules of one family concern the same medicines."),
         Column("from_codes", pl.String, "BNF codes found here that the rule speaks of, with a blank between."),
         Column("to_codes", pl.String, "BNF codes of the targets on the formulary.", may_be_null=True),
+        Column("from_words", pl.String, "What it is about, in the rule's words."),
+        Column("to_words", pl.String, "Name of the target on the formulary, or what the rule asks for instead.", may_be_null=True),
         Column("unit_name", pl.String, "What `units` counts: inhalers, pens, units of quantity."),
         Column("items", pl.Int64, "Prescription items concerned. Never patients.", "items"),
         Column("units", pl.Float64, "Inhalers, pens or units of quantity concerned.", "units"),

@@ -205,7 +205,10 @@ def _priced(
     area = bought.group_by(to_code="bnf_code").agg(area_price=nic / pl.col("units").sum())
     read_on = options.read_on or options.period_end
     pack = formulary.filter(pl.lit(read_on).is_between("on_from", "on_to")).select(
-        to_code="bnf_code", pack_price=pl.col("pack_price_gbp").cast(pl.Float64), pack_date="price_date"
+        to_code="bnf_code",
+        pack_price=pl.col("pack_price_gbp").cast(pl.Float64),
+        pack_date="price_date",
+        target_name="product_name",
     )
     is_replaced = pl.col("kind").cast(pl.String).is_in(["product switch", "refill", "device reuse"])
     is_stopped = pl.col("kind").cast(pl.String).is_in(["over-use", "low value"])

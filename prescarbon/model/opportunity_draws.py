@@ -1,9 +1,39 @@
 """Shared factor draws → the interval of what a unit saves, and how often a line keeps its place."""
 
+from datetime import date
+
 import polars as pl
+
+from prescarbon.model.uncertainty import draw_factors
 
 LOW, HIGH = 0.05, 0.95
 CHANGES = ("product switch", "refill")
+
+
+def tabulate_draws(
+    factors: pl.LazyFrame, shared_keys: pl.LazyFrame, *, month: date, seed: int, draws: int = 1000
+) -> pl.LazyFrame:
+    """bnf_code × draw → kg a device, of the factors in force in a month: what OpportunityOptions takes as draws.
+
+    factors      table FACTORS, one factor set; spend factors are left out
+    shared_keys  factor_id → shared_key: factors that move together; one that is not named draws alone
+    """
+    in_force = (
+        factors.filter(
+            pl.lit(month).is_between("valid_from", "valid_to") & (pl.col("key_kind").cast(pl.String) != "spend")
+        )
+        .join(shared_keys.select("factor_id", "shared_key").unique(), on="factor_id", how="left", validate="m:1")
+        .with_columns(shared_key=pl.coalesce("shared_key", "factor_id"))
+        .sort("key")
+        .collect()
+    )
+    matrix = draw_factors(in_force.lazy(), seed, draws)
+    return (
+        in_force.lazy()
+        .select(bnf_code="key", kg=pl.Series(matrix, dtype=pl.List(pl.Float64)) if matrix.size else pl.lit([]))
+        .with_columns(draw=pl.int_ranges(0, pl.col("kg").list.len()))
+        .explode("kg", "draw")
+    )
 
 
 def draw_savings(pairs: pl.LazyFrame, draws: pl.LazyFrame) -> pl.LazyFrame:

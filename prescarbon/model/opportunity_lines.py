@@ -72,7 +72,18 @@ def _known_sum(name: str) -> pl.Expr:
 KILOGRAMS = [f"kg_{s}{counted}{end}" for s in SCENARIOS for counted in ("", "_counted") for end in ENDS]
 COSTS = [f"cost_change_{s}_gbp" for s in SCENARIOS]
 OF_THE_RULE = [
-    *("title", "kind", "family", "unit_name", "achievable_share", "effort", "commitment", "caveats", "is_draft"),
+    *(
+        "title",
+        "kind",
+        "family",
+        "from_words",
+        "unit_name",
+        "achievable_share",
+        "effort",
+        "commitment",
+        "caveats",
+        "is_draft",
+    ),
     "alternative_to",
 ]
 
@@ -96,14 +107,18 @@ def sum_lines(claims: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame
     """Claims (`opportunities.claim_units`) → one line a practice and rule, without gate and rank."""
     makes_a_claim = ~pl.col("kind").cast(pl.String).is_in(NO_CARBON_CLAIM)
     codes = [pl.col(c).drop_nulls().unique().sort().str.join(" ").alias(f"{c}s") for c in ("from_code", "to_code")]
+    names = pl.col("target_name").drop_nulls().unique().sort().str.join(" or ")
     return (
         claims.with_columns(
             units_without_kg=pl.when(makes_a_claim & pl.col("saved").is_null()).then("units").otherwise(0.0)
         )
         .group_by(organisation_code="practice_code", rule_id="rule_id")
-        .agg(*codes, *_sums())
+        .agg(*codes, *_sums(), pl.col("rule_to_words").first(), to_words=names)
         .with_columns(
-            level=pl.lit("practice"), period_start=pl.lit(options.period_start), period_end=pl.lit(options.period_end)
+            to_words=pl.when(pl.col("to_words") != "").then("to_words").otherwise("rule_to_words"),
+            level=pl.lit("practice"),
+            period_start=pl.lit(options.period_start),
+            period_end=pl.lit(options.period_end),
         )
     )
 
@@ -139,7 +154,7 @@ def roll_up(
             ),
             *_sums(),
             *(exact_sum(c).alias(c) for c in ("units_before", "target_units")),
-            pl.col("period_start", "period_end").first(),
+            pl.col("period_start", "period_end", "to_words").first(),
         )
         .rename({"above": "organisation_code"})
         .with_columns(level=pl.lit(level))
