@@ -15,6 +15,7 @@ from prescarbon.manifest import RunManifest
 from prescarbon.model.activity import presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
 from prescarbon.model.organisations import in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.uncertainty import intervals_by
 from prescarbon.reference import Reference, read_reference
 from prescarbon.source.organisations import default_scope, expand_scope, read_list_sizes, read_practices
 from prescarbon.store.months import MonthManifest, Store
@@ -53,6 +54,10 @@ class Evidence:
     def is_synthetic(self) -> bool:
         """True where any loaded file says it is synthetic."""
         return any(SYNTHETIC in m.file_name.upper() for m in self.manifests)
+
+    def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
+        """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
+        return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
 
     def coverage(self) -> list[dict[str, Any]]:
         """Items, £ and kg CO2e by method, in the order of the evidence."""
@@ -123,7 +128,7 @@ def gather(config: Config, *, last_month: date | None = None, months: int | None
         .with_columns(series_code=pl.coalesce("series_code", "bnf_code"))
         .collect()
     )
-    _check_coverage(config, footprint, names := _names(reference, prescribing, footprint))
+    _check_coverage(config, footprint, names := _names(prescribing, footprint))
     return Evidence(
         config=config,
         reference=reference,
@@ -183,8 +188,8 @@ def _scope(
     return None, "every practice found", (warning,)
 
 
-def _names(reference: Reference, prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:
-    """series_code → name: the newest printed name of any of its codes, else the reference's."""
+def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:
+    """series_code → name: the newest printed name of any of its codes."""
     printed = presentation_names(prescribing).collect()
     series = footprint.select("bnf_code", "series_code").unique().sort("series_code", "bnf_code")
     known = series.join(printed, on="bnf_code", how="left").sort("series_code", "bnf_code")

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -81,37 +81,46 @@ def practice_pages(evidence: Evidence) -> Iterator[PracticePage]:
         evidence.names,
         {row["practice_code"]: row for row in evidence.practices.to_dicts()},
         _list_sizes(evidence),
-        intervals(evidence.footprint.filter(pl.col("month").is_in(period)), ["practice_code"]),
+        page_intervals(evidence, period),
         _notes(evidence),
     )
 
 
-def intervals(footprint: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """By organisation and part ("inhalers", "all"): kg_low, kg_co2e, kg_high."""
-    kilograms = pl.col("kg_low", "kg_co2e", "kg_high").sum()
-    known = footprint.filter(pl.col("kg_co2e").is_not_null())
-    inhalers = known.filter(pl.col("reads_as") != "not an inhaler")
-    parts = [
-        frame.group_by(by or pl.lit("all").alias("all")).agg(kilograms).with_columns(part=pl.lit(part))
-        for part, frame in (("inhalers", inhalers), ("all", known))
-    ]
-    return pl.concat(parts)
+def page_intervals(evidence: Evidence, period: Sequence[date]) -> pl.DataFrame:
+    """The intervals a practice page prints: practice_code, part, key, kg_low, kg_co2e, kg_high; see build_practice_pages."""
+    foot = evidence.footprint.lazy()
+    now = foot.filter(pl.col("month").is_in(period))
+    is_inhaler = pl.col("reads_as") != "not an inhaler"
+    parts = (
+        ("total", now.filter(is_inhaler), pl.lit("inhalers")),
+        ("total", now, pl.lit("all")),
+        ("series", now, pl.col("series_code")),
+        ("method", now, pl.col("method").cast(pl.String)),
+        ("month", foot.filter(is_inhaler), pl.col("month").dt.to_string("iso")),
+    )
+    return pl.concat(
+        evidence.intervals(rows.with_columns(part=pl.lit(part), key=key), ["practice_code", "part", "key"])
+        for part, rows, key in parts
+    )
 
 
 def _totals(evidence: Evidence) -> Totals:
     period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
     now = evidence.footprint.filter(pl.col("month").is_in(period))
-    found = {
-        row["part"]: Interval(float(row["kg_low"]), float(row["kg_co2e"]), float(row["kg_high"]))
-        for row in intervals(now, []).to_dicts()
-    }
+    inhalers = now.filter(pl.col("reads_as") != "not an inhaler")
     return Totals(
         period=tuple(period),
-        inhaler_kg=found.get("inhalers"),
-        total_kg=found.get("all"),
+        inhaler_kg=_interval(evidence, inhalers),
+        total_kg=_interval(evidence, now),
         nic_gbp=now["nic_gbp"].sum(),
         items=now["items"].sum(),
     )
+
+
+def _interval(evidence: Evidence, rows: pl.DataFrame) -> Interval | None:
+    for low, central, high in evidence.intervals(rows.lazy(), []).drop_nulls().iter_rows():
+        return Interval(float(low), float(central), float(high))
+    return None
 
 
 def _list_sizes(evidence: Evidence) -> dict[str, tuple[int, str]]:

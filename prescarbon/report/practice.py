@@ -102,6 +102,7 @@ class PracticePage:
     notes: tuple[str, ...]
 
 
+Intervals = dict[tuple[str, str], Interval | None]
 KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
 IS_INHALER = pl.col("reads_as") != "not an inhaler"
 
@@ -128,17 +129,20 @@ def build_practice_pages(
     names       series_code → product name
     practices   practice_code → columns of table PRACTICES
     list_sizes  practice_code → (people registered, which month's figure that is)
-    intervals   practice_code, part ("inhalers" or "all"), kg_low, kg_co2e, kg_high over the period (shared factor draws)
+    intervals   practice_code, part, key, kg_low, kg_co2e, kg_high, all from the same shared factor draws. Parts and keys:
+                "total" of "inhalers" or "all"; "series" of a series_code; "method" of a method (all three over the
+                period); "month" of a month's first day (inhalers alone)
     notes       sentences about the data that hold for every practice
     """
     all_months = sorted(footprint["month"].unique())
     trend_months, period = all_months[-MONTHS_IN_TREND:], all_months[-MONTHS_IN_PERIOD:]
-    by_part = {
-        (row["practice_code"], row["part"]): _interval(row)
-        for row in intervals.sort("practice_code", "part").to_dicts()
-    }
+    by_practice: dict[str, Intervals] = {}
+    for row in intervals.to_dicts():
+        by_practice.setdefault(row["practice_code"], {})[row["part"], row["key"]] = _interval(row)
     for (code,), rows in footprint.sort("practice_code").group_by("practice_code", maintain_order=True):
-        yield _page(str(code), rows, names, practices, list_sizes, by_part, trend_months, period, notes)
+        yield _page(
+            str(code), rows, names, practices, list_sizes, by_practice.get(str(code), {}), trend_months, period, notes
+        )
 
 
 def _page(
@@ -147,7 +151,7 @@ def _page(
     names: Mapping[str, str],
     practices: Mapping[str, Mapping[str, Any]],
     list_sizes: Mapping[str, tuple[int, str]],
-    by_part: Mapping[tuple[str, str], Interval | None],
+    intervals: Intervals,
     trend_months: list[date],
     period: list[date],
     notes: tuple[str, ...],
@@ -159,7 +163,7 @@ def _page(
     totals = now.select(SUMS).row(0, named=True)
     covered = inhalers.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
     devices = float(covered["devices"].sum())
-    inhaler_kg = by_part.get((code, "inhalers"))
+    inhaler_kg = intervals.get(("total", "inhalers"))
     inhaler_items = int(inhalers["items"].sum())
     costed = now.filter(pl.col("kg_co2e").is_not_null())["nic_gbp"].sum()
     return PracticePage(
@@ -171,7 +175,7 @@ def _page(
         period=tuple(period),
         inhaler_kg=inhaler_kg,
         kg_per_inhaler=_scaled(inhaler_kg, 1 / devices) if devices else None,
-        total_kg=by_part.get((code, "all")),
+        total_kg=intervals.get(("total", "all")),
         kg_per_1000=_scaled(inhaler_kg, 1000 / people) if people else None,
         list_size=people,
         list_size_words=people_words,
@@ -180,12 +184,12 @@ def _page(
         nic_gbp=totals["nic_gbp"],
         covered_inhaler_items=float(covered["items"].sum()) / inhaler_items if inhaler_items else None,
         covered_gbp=float(costed) / float(totals["nic_gbp"]) if totals["nic_gbp"] else None,
-        tiers=tuple(_tiers(now)),
-        inhaler_hotspots=tuple(_hotspots(inhalers, names)[:HOTSPOTS_SHOWN]),
-        other_hotspots=tuple(_hotspots(now.filter(~IS_INHALER), names)[:HOTSPOTS_SHOWN]),
-        trend=tuple(_trend(rows, trend_months)),
+        tiers=tuple(_tiers(now, intervals)),
+        inhaler_hotspots=tuple(_hotspots(inhalers, names, intervals)[:HOTSPOTS_SHOWN]),
+        other_hotspots=tuple(_hotspots(now.filter(~IS_INHALER), names, intervals)[:HOTSPOTS_SHOWN]),
+        trend=tuple(_trend(rows, trend_months, intervals)),
         corrections=tuple(_corrections(now, names)),
-        without_factor=tuple(_hotspots(now.filter(pl.col("method") == "unknown"), names)),
+        without_factor=tuple(_hotspots(now.filter(pl.col("method") == "unknown"), names, {})),
         notes=notes + _missing_months(rows, trend_months),
     )
 
@@ -199,7 +203,7 @@ def _scaled(interval: Interval | None, by: float) -> Interval | None:
     return interval and Interval(interval.low * by, interval.central * by, interval.high * by)
 
 
-def _tiers(rows: pl.DataFrame) -> Iterator[Tier]:
+def _tiers(rows: pl.DataFrame, intervals: Intervals) -> Iterator[Tier]:
     items = rows["items"].sum()
     for row in rows.group_by("method").agg(SUMS).sort("method").to_dicts():
         yield Tier(
@@ -207,12 +211,12 @@ def _tiers(rows: pl.DataFrame) -> Iterator[Tier]:
             words=METHOD_WORDS[row["method"]],
             items=row["items"],
             nic_gbp=row["nic_gbp"],
-            kg=_interval(row),
+            kg=intervals.get(("method", row["method"])),
             share_of_items=row["items"] / items,
         )
 
 
-def _hotspots(rows: pl.DataFrame, names: Mapping[str, str]) -> list[Hotspot]:
+def _hotspots(rows: pl.DataFrame, names: Mapping[str, str], intervals: Intervals) -> list[Hotspot]:
     total = float(rows["kg_co2e"].sum() or 0)
     by_product = (
         rows.group_by("series_code")
@@ -223,7 +227,7 @@ def _hotspots(rows: pl.DataFrame, names: Mapping[str, str]) -> list[Hotspot]:
         Hotspot(
             name=names.get(row["series_code"], row["series_code"]),
             bnf_code=row["series_code"],
-            kg=_interval(row),
+            kg=intervals.get(("series", row["series_code"])),
             nic_gbp=row["nic_gbp"],
             items=row["items"],
             devices=row["devices"],
@@ -234,7 +238,7 @@ def _hotspots(rows: pl.DataFrame, names: Mapping[str, str]) -> list[Hotspot]:
     ]
 
 
-def _trend(rows: pl.DataFrame, months: list[date]) -> Iterator[MonthPoint]:
+def _trend(rows: pl.DataFrame, months: list[date], intervals: Intervals) -> Iterator[MonthPoint]:
     def by_month(part: pl.DataFrame) -> dict[date, dict[str, Any]]:
         return {row["month"]: row for row in part.group_by("month").agg(SUMS).to_dicts()}
 
@@ -244,7 +248,7 @@ def _trend(rows: pl.DataFrame, months: list[date]) -> Iterator[MonthPoint]:
         if inhaled or other:
             yield MonthPoint(
                 month=month,
-                inhaler_kg=_interval(inhaled) if inhaled else None,
+                inhaler_kg=intervals.get(("month", month.isoformat())),
                 other_kg=float(other["kg_co2e"]) if other and other["kg_co2e"] is not None else None,
                 devices=inhaled["devices"] if inhaled else None,
                 items=sum(part["items"] for part in (inhaled, other) if part),

@@ -31,13 +31,17 @@ FOOT = (
     .collect()
 )
 INTERVALS = pl.DataFrame(
-    {
-        "practice_code": ["K81001", "K81001"],
-        "part": ["inhalers", "all"],
-        "kg_low": [330.0, 345.0],
-        "kg_co2e": [364.0, 377.0],
-        "kg_high": [388.0, 405.0],
-    }
+    [
+        ("K81001", "total", "inhalers", 330.0, 364.0, 388.0),
+        ("K81001", "total", "all", 345.0, 377.0, 405.0),
+        ("K81001", "method", "product", 330.0, 364.0, 388.0),
+        ("K81001", "method", "spend", 12.0, 13.0, 17.0),
+        ("K81001", "series", "0301011R0BEAIAP", 330.0, 364.0, 388.0),
+        ("K81001", "month", "2025-12-01", 300.0, 336.0, 360.0),
+        ("K81001", "month", "2026-01-01", 25.0, 28.0, 30.0),
+    ],
+    schema=["practice_code", "part", "key", "kg_low", "kg_co2e", "kg_high"],
+    orient="row",
 )
 MANIFEST = RunManifest(
     command="report",
