@@ -1,0 +1,165 @@
+"""Shared factor draws → intervals and rank stability: one draw is one possible world, the same for every organisation.
+
+A factor's error does not differ by practice: if Ventolin's can holds more propellant than thought, it does so for
+all. So two practices move together, and a rank can be stable although both intervals are wide.
+
+Distribution. Between low and high, two triangular halves meet at the central value, each with half the probability:
+the central value is the median, low and high are the ends, and where low = central = high nothing is drawn. Factors
+with the same `shared_key` take the same position in every draw.
+
+Seeds. The draws of a key come from PCG64 seeded by (seed, BLAKE2b of the key), so that they depend on neither the row
+order, nor the other factors, nor the organisations present.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from prescarbon.errors import InputError
+from prescarbon.tables import KG
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PERCENTILES = (5, 95)  # docs/explanation/method.md: every printed interval
+KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
+GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
+ORGANISATIONS_AT_ONCE = 2_000  # bounds memory: 2,000 × 1,000 draws are 16 MB
+
+
+def draw_positions(keys: Sequence[str], seed: int, draws: int) -> Floats:
+    """(key × draw) positions from -1 (the low end) over 0 (the central value) to 1 (the high end)."""
+    positions = np.empty((len(keys), draws))
+    for row, key in enumerate(keys):
+        digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
+        uniform = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).random(draws)
+        tail = 1 - np.sqrt(2 * np.minimum(uniform, 1 - uniform))
+        positions[row] = np.where(uniform < 0.5, -tail, tail)
+    return positions
+
+
+def draw_factors(factors: pl.LazyFrame, seed: int, draws: int = 1000) -> Floats:
+    """(factor × draw) kg a device, or a £, in the order of the rows.
+
+    factors  one row a factor: shared_key, kg_low, kg_co2e, kg_high; low ≤ central ≤ high
+    raises   InputError where a row is not in that order, or is null
+    """
+    rows = factors.select("shared_key", *KILOGRAMS).collect()
+    low, central, high = (rows[k].cast(pl.Float64).to_numpy() for k in KILOGRAMS)
+    if not np.all((low <= central) & (central <= high)):
+        raise InputError("a factor is not low ≤ central ≤ high.", where="factor draws", remedy="Run reference check.")
+    keys, place = np.unique(rows["shared_key"].to_list(), return_inverse=True)
+    position = draw_positions([str(k) for k in keys], seed, draws)[place]
+    below, above = (central - low)[:, None], (high - central)[:, None]
+    return np.asarray(central[:, None] + np.where(position < 0, below, above) * position, dtype=np.float64)
+
+
+def kg_interval(devices: Floats, draws: Floats) -> tuple[Floats, Floats]:
+    """(organisation × product) devices, (product × draw) kg a device → low, high kg by organisation (5th, 95th percentile)."""
+    return _interval(devices @ draws)
+
+
+def share_interval(before: Floats, after: Floats, draws: Floats) -> tuple[Floats, Floats]:
+    """Low and high of kg after ÷ kg before by organisation, both in the same world: most of the factor error cancels.
+
+    before, after  (organisation × product) devices; an organisation without kg before gets NaN
+    """
+    then = before @ draws
+    shares = np.divide(after @ draws, then, out=np.full_like(then, np.nan), where=then > 0)
+    return _interval(shares)
+
+
+def rank_stability(devices: Floats, draws: Floats, top: int = 5) -> Floats:
+    """Share of draws (0–1) in which each organisation, or line, is among the `top` with most kg; ties all count as in."""
+    kg = devices @ draws
+    if top >= len(kg):
+        return np.ones(len(kg))
+    threshold = np.partition(kg, len(kg) - top, axis=0)[len(kg) - top]
+    return np.asarray((kg >= threshold).mean(axis=1), dtype=np.float64)
+
+
+def rank_interval(worlds: Floats) -> tuple[Ints, Ints]:
+    """(organisation × draw) values → best and worst rank by organisation (5th, 95th percentile); rank 1 is the largest.
+
+    Equal values share the better rank. Worlds are `devices @ draws`, or `comparison.count_worlds`.
+    """
+    order = np.argsort(-worlds, axis=0, kind="stable")
+    ranked = np.take_along_axis(worlds, order, axis=0)
+    place = np.arange(len(worlds))[:, None]
+    is_new = np.ones_like(ranked, dtype=bool)
+    is_new[1:] = ranked[1:] != ranked[:-1]
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.maximum.accumulate(np.where(is_new, place, 0), axis=0) + 1, axis=0)
+    best = np.percentile(ranks, PERCENTILES[0], axis=1, method="lower")
+    worst = np.percentile(ranks, PERCENTILES[1], axis=1, method="higher")
+    return best.astype(np.int64), worst.astype(np.int64)
+
+
+def intervals_by(
+    footprint: pl.LazyFrame, factors: pl.LazyFrame, by: Sequence[str], seed: int, draws: int = 1000
+) -> pl.LazyFrame:
+    """One row for each value of `by` with the interval of its kilograms.
+
+    footprint  table FOOTPRINT, or any frame with the columns of `by`, factor_id and the three kilograms
+    factors    factor_id → shared_key: which factors move together; a factor that is not named draws alone
+    by         grouping columns; none gives one row for all
+    returns    by…, kg_low, kg_co2e, kg_high, sorted by `by`. kg_co2e is the exact sum of the central values; low and
+               high are the 5th and 95th percentile over the draws, to the gram, and never on the wrong side of it;
+               null where no row has a factor
+    method     A row's kilograms at a position are central + position × (its distance to low or high), so the sums
+               over rows that share a key are all that is needed, whatever the factor's unit or its dates.
+    """
+    names = list(by)
+    keys = factors.select("factor_id", "shared_key").unique()
+    rows = (
+        footprint.select(*names, "factor_id", *KILOGRAMS)
+        .join(keys, on="factor_id", how="left", validate="m:1")
+        .with_columns(pl.coalesce("shared_key", "factor_id", pl.lit("")).alias("shared_key"))
+        .group_by(*names, "shared_key")
+        .agg(pl.col(KILOGRAMS).sum(), pl.col("kg_co2e").count().alias("known"))
+        .sort(*names, "shared_key", nulls_last=True)
+        .collect()
+    )
+    if rows.is_empty():
+        return rows.lazy().select(*names, *(pl.col(k).cast(KG) for k in KILOGRAMS))
+    groups = rows.select(names).unique(maintain_order=True) if names else pl.DataFrame({"all": [True]})
+    at = (
+        rows.with_columns(pl.struct(names).rle_id().alias("at"))["at"].to_numpy() if names else np.zeros(len(rows), int)
+    )
+    shared, column = np.unique(rows["shared_key"].to_list(), return_inverse=True)
+    low, central, high = (rows[k].cast(pl.Float64).to_numpy() for k in KILOGRAMS)
+    below, above = np.zeros((2, len(groups), len(shared)))
+    below[at, column], above[at, column] = central - low, high - central
+    positions = draw_positions([str(k) for k in shared], seed, draws)
+    down, up = np.minimum(positions, 0), np.maximum(positions, 0)
+    ends = [
+        _interval(
+            below[start : start + ORGANISATIONS_AT_ONCE] @ down + above[start : start + ORGANISATIONS_AT_ONCE] @ up
+        )
+        for start in range(0, len(groups), ORGANISATIONS_AT_ONCE)
+    ]
+    sums = rows.with_columns(at=pl.Series(at)).group_by("at", maintain_order=True).agg(pl.col("kg_co2e", "known").sum())
+    exact = sums["kg_co2e"].cast(KG)
+    offsets = (pl.Series(np.concatenate([end[side] for end in ends])).round(GRAM).cast(KG) for side in (0, 1))
+    kilograms = pl.DataFrame(
+        [exact, *(o.alias(n) for o, n in zip(offsets, ("down", "up"), strict=True)), sums["known"]]
+    )
+    is_known = pl.col("known") > 0
+    return (
+        pl.concat([groups, kilograms], how="horizontal")
+        .lazy()
+        .select(
+            *names,
+            kg_low=pl.when(is_known).then(pl.min_horizontal(pl.col("kg_co2e") + pl.col("down"), "kg_co2e").cast(KG)),
+            kg_co2e=pl.when(is_known).then("kg_co2e"),
+            kg_high=pl.when(is_known).then(pl.max_horizontal(pl.col("kg_co2e") + pl.col("up"), "kg_co2e").cast(KG)),
+        )
+    )
+
+
+def _interval(worlds: Floats) -> tuple[Floats, Floats]:
+    low, high = np.percentile(worlds, PERCENTILES, axis=1)
+    return low, high
