@@ -16,6 +16,7 @@ ITEMS_TO_RANK = 24  # domain facts, section 7
 KG_TO_RANK = 50.0  # domain facts, section 7
 SCENARIOS = ("theoretical", "expected", "to_peer")
 ENDS = {"_low": "saved_low", "": "saved", "_high": "saved_high"}
+NO_CLAIM_WORDS = "makes no carbon claim"
 NO_CARBON_CLAIM = ("duration", "form", "safety")
 KEYS = {
     "kg": ["first", "minus_kg"],
@@ -207,7 +208,7 @@ def rank_opportunities(
         .with_columns(
             gate=pl.when(pl.col("gate_reason").is_null())
             .then(pl.lit("ranked"))
-            .when(pl.col("kind").cast(pl.String).is_in(NO_CARBON_CLAIM))
+            .when(pl.col("gate_reason") == NO_CLAIM_WORDS)
             .then(pl.lit("shown"))
             .otherwise(pl.lit("listed"))
             .cast(OPPORTUNITY_GATES)
@@ -231,8 +232,12 @@ def _gate_reason(options: OpportunityOptions) -> pl.Expr:
     """Why a line is not ranked, the first that holds; null where it passes every gate."""
     kg, kind = pl.col("kg"), pl.col("kind").cast(pl.String)
     return (
-        pl.when(kind.is_in(NO_CARBON_CLAIM))
-        .then(pl.lit("makes no carbon claim"))
+        pl.when(kind.is_in(NO_CARBON_CLAIM) & (pl.col("items") < options.items_to_rank))
+        .then(pl.format("fewer than {} items", pl.lit(options.items_to_rank)))
+        .when(pl.col("supplies_avoided") < options.items_to_rank)
+        .then(pl.lit("supplies are already about that long"))
+        .when(kind.is_in(NO_CARBON_CLAIM))
+        .then(pl.lit(NO_CLAIM_WORDS))
         .when(pl.col("units_without_kg") >= pl.col("units"))
         .then(pl.lit("saving not known: no factor"))
         .when(kg.is_null())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
 from prescarbon.model.opportunities import find_quiet, roll_up, total_savings
+from prescarbon.model.opportunity_draws import tabulate_draws
 from prescarbon.model.switch_rules import Guard
 from prescarbon.tables import OPPORTUNITIES
 from tests.model.switch_builders import (
@@ -188,6 +189,8 @@ def test_longer_supplies_count_trips_and_claim_no_kilogram():
     got = line(lines([r], rows.with_columns(nic_gbp=pl.lit("40").cast(pl.Decimal(18, 2)))), "X1")
     assert got["supplies_avoided"] == 50.0  # 2,800 tablets are 50 supplies of 56 days, there were 100
     assert (got["kg_theoretical"], got["gate"], got["rank"]) == (None, "shown", None)
+    short = line(lines([r], rows.with_columns(items=pl.lit(60, pl.Int64))), "X1")  # 60 supplies, 50 would do
+    assert (short["gate"], short["gate_reason"]) == ("listed", "supplies are already about that long")
 
 
 @pytest.mark.parametrize("kind", ["form", "safety"])
@@ -347,6 +350,19 @@ def test_draws_move_source_and_target_together():
     got = line(lines([rule()], rows, kg=apart, draws=together), "X1")
     assert [got[f"kg_theoretical{end}"] for end in ("_low", "", "_high")] == [kg(800)] * 3
     assert (got["rank"], got["rank_stability"]) == (1, 1.0)
+
+
+def test_factors_become_draws_that_share_a_world():
+    shared = pl.LazyFrame({"factor_id": ["f"], "shared_key": ["propellant"]})  # every test factor has the id f
+    drawn = tabulate_draws(factors(), shared, month=MONTH, seed=7, draws=50).collect()
+    assert drawn.group_by("bnf_code").len()["len"].unique().to_list() == [50]
+    ventolin = drawn.filter(pl.col("bnf_code") == VENTOLIN)["kg"]
+    assert ventolin.is_between(26, 30).all()
+    # 26 to 30 and 11 to 13 at the same position: the second moves half as far, in every world
+    salamol = drawn.filter(pl.col("bnf_code") == SALAMOL)["kg"]
+    assert ((ventolin - 28) / 2 - (salamol - 12)).abs().max() < 1e-9
+    again = tabulate_draws(factors(), shared, month=MONTH, seed=7, draws=50).collect()
+    assert again.equals(drawn)
 
 
 def test_rank_stability_is_the_share_of_worlds_in_which_a_line_keeps_its_place():
