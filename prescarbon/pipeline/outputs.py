@@ -17,6 +17,7 @@ from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
 from prescarbon.report.numbers import Interval
 from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
 from prescarbon.report.safety import formula_safe, page_name
+from prescarbon.report.workbook import practice_sheets, write_workbook
 
 Progress = Callable[[int, int], None]
 
@@ -65,6 +66,7 @@ def write_report(
         for done, page in enumerate(built, start=1):
             address = f"practice/{page_name(page.practice_code)}"
             (draft / address).write_text(practice_html(page, manifest), "utf-8")
+            write_workbook((draft / address).with_suffix(".xlsx"), practice_sheets(page), manifest, page.notes)
             pages.append(IndexRow(page, address))
             progress(done, len(built))
         rows = sorted(pages, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
