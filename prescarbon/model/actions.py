@@ -1,10 +1,12 @@
-"""What an action changed: before and after in the practice, beside practices that did not act."""
+"""What campaigns left and what actions changed: before and after, beside practices that did not act."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
-from prescarbon.model.switch_rules import SwitchRule, match_codes, pattern_table
+from prescarbon.model.switch_pairs import sources_of
+from prescarbon.model.switch_rules import SwitchRule
 from prescarbon.tables import Dtype
 
 ACTIONS_SCHEMA: dict[str, Dtype] = {
@@ -15,12 +17,59 @@ ACTIONS_SCHEMA: dict[str, Dtype] = {
 }
 MONTHS_EACH_SIDE = 6  # docs/explanation/opportunities.md#actions
 COMPARATORS_FOR_INTERVAL = 8  # fewer, and the 5th and 95th percentile are the outermost two
+# inhalers; of what is no inhaler, the units of its quantity
+UNITS = pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
+
+
+def track_campaigns(
+    campaigns: pl.LazyFrame,
+    rules: Sequence[SwitchRule],
+    footprint: pl.LazyFrame,
+    products: pl.LazyFrame,
+    period_start: date,
+    period_end: date,
+) -> pl.LazyFrame:
+    """What was and what is left: organisation_code, rule_id, started, units_before?, units_left, one row a practice.
+
+    campaigns     rule_id, started
+    footprint     table FOOTPRINT, products table PRODUCTS
+    units_before  of the rule's sources, in as many months just before the start as the period has; null where those
+                  months are not all loaded, because a month not loaded looks like nothing prescribed
+    units_left    in the period; 0 where nothing is left
+    """
+    months = (period_end.year - period_start.year) * 12 + period_end.month - period_start.month + 1
+    started = campaigns.select("rule_id", pl.col("started").dt.month_start()).unique("rule_id")
+    before = pl.col("month").is_between(
+        pl.col("started").dt.offset_by(f"-{months}mo"), pl.col("started"), closed="left"
+    )
+    now = pl.col("month").is_between(period_start, period_end)
+    loaded = started.join(footprint.select("month").unique(), how="cross").filter(before)
+    complete = loaded.group_by("rule_id").agg(is_complete=pl.len() == months)
+    sources = sources_of(rules, footprint.select("bnf_code").unique(), products, period_end)
+    return (
+        footprint.select("month", "bnf_code", organisation_code="practice_code", units=UNITS)
+        .join(sources.join(started, on="rule_id"), on="bnf_code")
+        .filter(before | now)
+        .with_columns(was=pl.when(before).then("units").otherwise(0.0), is_=pl.when(now).then("units").otherwise(0.0))
+        .group_by("organisation_code", "rule_id", "started")
+        .agg(units_before=_exactly("was"), units_left=_exactly("is_"))
+        .join(complete, on="rule_id", how="left", validate="m:1")
+        .with_columns(units_before=pl.when("is_complete").then("units_before"))
+        .drop("is_complete")
+        .sort("organisation_code", "rule_id")
+    )
+
+
+def _exactly(name: str) -> pl.Expr:
+    """Σ kept to thousandths, so that it is the same in any order of the rows."""
+    return (pl.col(name) * 1000).round().cast(pl.Int64).sum() / 1000
 
 
 def evaluate_actions(
     actions: pl.LazyFrame,
-    rules: tuple[SwitchRule, ...],
+    rules: Sequence[SwitchRule],
     footprint: pl.LazyFrame,
+    products: pl.LazyFrame,
     peers: pl.LazyFrame,
     *,
     last_month: date,
@@ -29,7 +78,7 @@ def evaluate_actions(
     """Each logged action with its effect: difference in differences against comparator practices.
 
     actions    ACTIONS_SCHEMA
-    footprint  table FOOTPRINT
+    footprint  table FOOTPRINT, products table PRODUCTS
     peers      practice_code, peer_group?
     months     how many months before the start, and after the start month, are compared
     returns    practice_code, rule_id, started, owner_role, months_after, before, after (units of the rule's sources a
@@ -39,15 +88,12 @@ def evaluate_actions(
                effect is the practice's change less the comparators' mean change; its interval is what the spread of
                the comparators' own changes leaves open: 5th to 95th percentile. No comparator ever logged the rule.
     """
-    units = pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
-    sources = match_codes(
-        pattern_table({r.id: r.from_codes for r in rules if r.from_codes}), footprint.select("bnf_code").unique()
-    )
+    sources = sources_of(rules, footprint.select("bnf_code").unique(), products, last_month)
     by_month = (
-        footprint.select("practice_code", "month", "bnf_code", units=units)
+        footprint.select("practice_code", "month", "bnf_code", units=UNITS)
         .join(sources, on="bnf_code")
         .group_by("practice_code", "rule_id", "month")
-        .agg(units=(pl.col("units") * 1000).round().cast(pl.Int64).sum() / 1000)
+        .agg(units=_exactly("units"))
     )
     grouped = (
         peers.with_columns(peer_group=pl.col("peer_group").fill_null("all"))

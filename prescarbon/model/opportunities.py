@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.model.actions import track_campaigns
 from prescarbon.model.opportunity_lines import (
     ENDS,
     NO_CARBON_CLAIM,
@@ -34,6 +35,7 @@ __all__ = [
     "claim_units",
     "find_opportunities",
     "find_quiet",
+    "find_refused",
     "rank_opportunities",
     "roll_up",
     "sum_volumes",
@@ -66,8 +68,8 @@ def find_opportunities(
     volumes = sum_volumes(footprint, options).collect().lazy()
     claims = claim_units(rules, volumes, products, factors, formulary, memberships, options).collect().lazy()
     lines = sum_lines(claims, options)
-    beside = {"units_before": _before(rules, footprint, options), "target_units": _of_targets(rules, volumes)}
-    for extra in beside.values():
+    before = track_campaigns(options.campaigns, rules, footprint, products, options.period_start, options.period_end)
+    for extra in (before.drop("started", "units_left"), _of_targets(rules, volumes)):
         lines = lines.join(extra, on=["organisation_code", "rule_id"], how="left", validate="m:1")
     groups = memberships.select("practice_code", organisation_code="practice_code")
     return rank_opportunities(lines, options, claims, groups)
@@ -91,25 +93,9 @@ def claim_units(
     """
     if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
         raise InputError(f"achievable share {', '.join(odd)} is not in 0 to 1.", remedy="Write 0.3 for 30%.")
-    used = [r for r in rules if (r.is_on or options.include_off) and (options.include_drafts or not r.is_draft)]
-    codes = volumes.select("bnf_code").unique()
-    pairs = (
-        resolve_pairs(
-            used,
-            options.guards,
-            codes,
-            products,
-            factors,
-            formulary,
-            options.excluded,
-            month=options.period_end,
-            read_on=options.read_on or options.period_end,
-            draws=options.draws,
-        )
-        .filter(pl.col("refused").is_null())
-        .collect()
-        .lazy()
-    )
+    used = options.choose(rules)
+    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_null())
+    pairs = pairs.collect().lazy()
     peers = memberships.with_columns(
         peer_group=pl.col("peer_group") if "peer_group" in memberships.collect_schema().names() else pl.lit("all"),
         patients=pl.col("patients") if "patients" in memberships.collect_schema().names() else pl.lit(None, pl.Int64),
@@ -132,6 +118,44 @@ def claim_units(
     shared = _with_shares(claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1"))
     priced = _priced(shared, volumes, formulary, options)
     return _count_once(priced)
+
+
+def find_refused(
+    rules: Sequence[SwitchRule],
+    volumes: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    """rule_id, from_code, to_code?, refused: what was prescribed, a rule speaks of, and a guard or the formulary forbids.
+
+    Parameters as `claim_units`.
+    """
+    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_not_null())
+    return pairs.select("rule_id", "from_code", "to_code", "refused")
+
+
+def _resolve(
+    rules: Sequence[SwitchRule],
+    volumes: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    return resolve_pairs(
+        options.choose(rules),
+        options.guards,
+        volumes.select("bnf_code").unique(),
+        products,
+        factors,
+        formulary,
+        options.excluded,
+        month=options.period_end,
+        read_on=options.read_on or options.period_end,
+        draws=options.draws,
+    )
 
 
 def sum_volumes(footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
@@ -245,27 +269,6 @@ def _priced(
             (whole_change * pl.col(f"share_{s}")).round(2).cast(GBP).alias(f"cost_change_{s}_gbp") for s in SCENARIOS
         )
         .drop("own_price", "area_price", "pack_price", "pack_date")
-    )
-
-
-def _before(rules: Sequence[SwitchRule], footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
-    """organisation_code × rule_id → units_before: as many months just before the campaign began as the period has."""
-    months = (options.period_end.year - options.period_start.year) * 12
-    months += options.period_end.month - options.period_start.month + 1
-    started = options.campaigns.select("rule_id", pl.col("started").dt.month_start()).unique("rule_id")
-    window = pl.col("month").is_between(
-        pl.col("started").dt.offset_by(f"-{months}mo"), pl.col("started"), closed="left"
-    )
-    # months not loaded would look like nothing prescribed: then what was is not known
-    loaded = started.join(footprint.select("month").unique(), how="cross").filter(window)
-    complete = loaded.group_by("rule_id", "started").agg(n=pl.len()).filter(pl.col("n") == months).drop("n")
-    sources = match_codes(pattern_table({r.id: r.from_codes for r in rules}), footprint.select("bnf_code").unique())
-    return (
-        footprint.select("month", organisation_code="practice_code", bnf_code="bnf_code", units=_units())
-        .join(sources.join(complete, on="rule_id"), on="bnf_code")
-        .filter(window)
-        .group_by("organisation_code", "rule_id")
-        .agg(units_before=exact_sum("units"))
     )
 
 

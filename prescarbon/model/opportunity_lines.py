@@ -9,7 +9,7 @@ import polars as pl
 
 from prescarbon.model.opportunity_draws import measure_stability
 from prescarbon.model.switch_pairs import EXCLUDED_SCHEMA
-from prescarbon.model.switch_rules import Guard
+from prescarbon.model.switch_rules import Guard, SwitchRule
 from prescarbon.tables import OPPORTUNITIES, OPPORTUNITY_GATES
 
 ITEMS_TO_RANK = 24  # domain facts, section 7
@@ -58,6 +58,10 @@ class OpportunityOptions:
     )
     guards: Sequence[Guard] = ()
     draws: pl.LazyFrame | None = None
+
+    def choose(self, rules: Sequence[SwitchRule]) -> list[SwitchRule]:
+        """The rules that the reader wants to see."""
+        return [r for r in rules if (r.is_on or self.include_off) and (self.include_drafts or not r.is_draft)]
 
 
 def exact_sum(value: str | pl.Expr) -> pl.Expr:

@@ -53,14 +53,12 @@ def resolve_pairs(
                low is the source's low less the target's high, the least that can be saved; with draws (bnf_code, draw,
                kg) low and high are the 5th and 95th percentile of the saving, source and target drawn together
     """
-    facts = products.filter(pl.lit(month).is_between("valid_from", "valid_to")).select(
-        "bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant"))
-    )
+    facts = _facts(products, month)
     kilograms = factors.filter(
         pl.lit(month).is_between("valid_from", "valid_to") & (pl.col("key_kind").cast(pl.String) != "spend")
     ).select(pl.col("key").alias("bnf_code"), "kg_low", "kg_co2e", "kg_high")
     in_use = [r for r in rules if r.valid_from <= read_on <= r.valid_to]
-    found = _sources(in_use, codes, facts)
+    found = find_sources(in_use, codes, facts)
     off = (
         excluded.filter(pl.lit(read_on).is_between("off_from", "off_to"))
         .select("bnf_code", "reason")
@@ -100,7 +98,19 @@ def _saving(by_rule: str, source: str, target: str, name: str) -> pl.Expr:
     )
 
 
-def _sources(rules: Sequence[SwitchRule], codes: pl.LazyFrame, facts: pl.LazyFrame) -> pl.LazyFrame:
+def _facts(products: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """bnf_code, drug_class?, device_type, propellant (text) of the products of a month."""
+    return products.filter(pl.lit(month).is_between("valid_from", "valid_to")).select(
+        "bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant"))
+    )
+
+
+def sources_of(rules: Sequence[SwitchRule], codes: pl.LazyFrame, products: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """rule_id × bnf_code: the presentations each rule speaks of, as the products of that month stand."""
+    return find_sources(rules, codes, _facts(products, month)).select("rule_id", bnf_code="from_code")
+
+
+def find_sources(rules: Sequence[SwitchRule], codes: pl.LazyFrame, facts: pl.LazyFrame) -> pl.LazyFrame:
     """rule_id × from_code with the rule's columns: its codes, narrowed by its class, device and propellant."""
     table = rule_table(rules)
     by_code = match_codes(pattern_table({r.id: r.from_codes for r in rules}), codes)

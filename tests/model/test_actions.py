@@ -3,8 +3,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from prescarbon.model.actions import ACTIONS_SCHEMA, evaluate_actions
-from tests.model.switch_builders import VENTOLIN, footprint, practices, rule
+from prescarbon.model.actions import ACTIONS_SCHEMA, evaluate_actions, track_campaigns
+from tests.model.switch_builders import VENTOLIN, footprint, practices, products, rule
 
 MONTHS = [date(2025, m, 1) for m in range(1, 13)]
 
@@ -67,3 +67,16 @@ def test_few_comparators_give_no_interval_and_a_short_history_no_effect():
     early = log(("P0", "X1", date(2025, 2, 1), "r"))
     got = effect({"P0": (100, 60), **OTHERS}, early).row(0, named=True)
     assert (got["change"], got["effect"]) == (None, None)
+
+
+def test_a_finished_campaign_shows_nought_left_beside_what_was():
+    rows = volumes({"P0": (100, 0), "P1": (10, 4)}, started=4)
+    campaigns = pl.LazyFrame({"rule_id": ["X1"], "started": [date(2025, 4, 20)]})
+    got = track_campaigns(campaigns, [rule()], rows, products(), date(2025, 10, 1), date(2025, 12, 1)).collect()
+    assert got.select("organisation_code", "units_before", "units_left").rows() == [
+        ("P0", 300.0, 0.0),
+        ("P1", 30.0, 12.0),
+    ]
+    early = campaigns.with_columns(started=pl.lit(date(2025, 3, 1)))  # only two months before it are loaded
+    got = track_campaigns(early, [rule()], rows, products(), date(2025, 10, 1), date(2025, 12, 1)).collect()
+    assert got["units_before"].to_list() == [None, None]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
-from prescarbon.model.opportunities import find_quiet, roll_up, total_savings
+from prescarbon.model.opportunities import find_quiet, find_refused, roll_up, sum_volumes, total_savings
 from prescarbon.model.opportunity_draws import tabulate_draws
 from prescarbon.model.switch_rules import Guard
 from prescarbon.tables import OPPORTUNITIES
@@ -482,6 +482,23 @@ def test_the_target_must_be_on_the_formulary_that_day_and_exist_that_month():
     assert lines([rule()], rows, on_formulary=until_2024, read_on=date(2024, 6, 1)).height == 1
     gone = products(PRODUCTS_TEXT.replace(SALAMOL, "0301011R0BIAZZZ"))
     assert lines([rule()], rows, inhalers=gone).height == 0
+
+
+def test_what_is_refused_is_listed_with_its_reason():
+    rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100\nP1 | 0302000Y0BBAAAA | 9")
+    trixeo = rule(
+        id="X2",
+        from_={"words": "Trixeo", "codes": ["0302000Y0BBAAAA"]},
+        to={"words": "DPI", "codes": ["0302000AABBACAC"]},
+    )
+    chosen = options()
+    got = find_refused(
+        [rule(), trixeo], sum_volumes(rows, chosen), products(), factors(), formulary("0302000AABBACAC"), chosen
+    ).collect()
+    assert got.rows() == [
+        ("X1", VENTOLIN, None, "no target of the rule is on the formulary on this date"),
+        ("X2", "0302000Y0BBAAAA", "0302000AABBACAC", "already a low-carbon inhaler (HFO-1234ze)"),
+    ]
 
 
 def test_a_rule_holds_only_between_its_dates():
