@@ -29,6 +29,7 @@ def effect(monthly, actions, **changes):
         actions,
         (rule(),),
         volumes(monthly),
+        products(),
         practices(*codes),
         **{"last_month": date(2025, 12, 1), "months": 5, **changes},
     ).collect()
