@@ -39,13 +39,15 @@ def tabulate_draws(
 def draw_savings(pairs: pl.LazyFrame, draws: pl.LazyFrame) -> pl.LazyFrame:
     """rule_id × from_code × draw → saved_drawn (kg a unit) for what is reckoned from factors.
 
-    pairs  rule_id, kind, from_code, to_code?, ratio?
+    pairs  rule_id, kind, from_code, to_code?, ratio?, rule_central? (a rule that states its own saving is not drawn)
     draws  bnf_code, draw, kg (a device): one draw is one possible world, the same for every practice and product, so
            that source and target move together
     """
-    one_pair = pairs.select(
-        "rule_id", kind=pl.col("kind").cast(pl.String), from_code="from_code", to_code="to_code", ratio="ratio"
-    ).unique()
+    one_pair = (
+        pairs.filter(pl.col("rule_central").is_null())
+        .select("rule_id", kind=pl.col("kind").cast(pl.String), from_code="from_code", to_code="to_code", ratio="ratio")
+        .unique()
+    )
     source = draws.select("draw", from_code="bnf_code", from_kg="kg")
     target = draws.select("draw", to_code="bnf_code", to_kg="kg")
     changed = (
@@ -85,7 +87,7 @@ def measure_stability(
         claims.join(groups, on="practice_code")
         .join(ranked.select("organisation_code", "rule_id", "rank_basis"), on=["organisation_code", "rule_id"])
         .with_columns(weight=pl.col("units") * share, fixed=pl.col("units") * share * pl.col("saved"))
-        .group_by("organisation_code", "rule_id", "from_code", "to_code", "kind", "ratio")
+        .group_by("organisation_code", "rule_id", "from_code", "to_code", "kind", "ratio", "rule_central")
         .agg(_exactly("weight"), _exactly("fixed"))
     )
     drawn = draw_savings(weights, draws)

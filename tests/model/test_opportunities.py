@@ -160,6 +160,21 @@ def test_a_refill_saves_the_body_and_keeps_its_own_pair():
     assert (got["kg_theoretical"], got["to_codes"]) == (kg(200 * 0.45), "0301020Q0BBADAE")
 
 
+def test_a_saving_that_the_source_states_takes_the_place_of_factors_and_of_draws():
+    r = rule(
+        kind="refill", family="Respimat", from_={"words": "Respimat", "codes": ["0301020Q0BBACAC"]},
+        to={"words": "refill", "pairs": {"0301020Q0BBACAC": "0301020Q0BBADAE"}},
+        saving={"kg_low": 0.4, "kg_co2e": 0.5, "kg_high": 0.6, "source": "a life cycle study"},
+    )  # fmt: skip
+    draws = pl.LazyFrame({"bnf_code": ["0301020Q0BBACAC", "0301020Q0BBADAE"], "draw": [0, 0], "kg": [0.8, 0.7]})
+    for drawn in (None, draws):
+        got = line(
+            lines([r], footprint("practice_code | bnf_code | devices\nP1 | 0301020Q0BBACAC | 200"), draws=drawn), "X1"
+        )
+        assert [got[f"kg_theoretical{e}"] for e in ("_low", "", "_high")] == [kg(80), kg(100), kg(120)]
+    assert got["rank_stability"] == 1.0
+
+
 def test_pens_to_cartridges_take_the_published_saving_a_pen_and_each_its_own_brand():
     pens = rule(
         kind="device reuse", family="pens", from_={"words": "pens", "codes": ["0601012V0BBAEAD", "0601012V0BDACAD"], "unit": "pens"},
