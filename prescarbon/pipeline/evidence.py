@@ -19,7 +19,7 @@ from prescarbon.model.uncertainty import intervals_by
 from prescarbon.reference import Reference, read_reference
 from prescarbon.source.organisations import default_scope, expand_scope, read_list_sizes, read_practices
 from prescarbon.store.months import MonthManifest, Store
-from prescarbon.tables import METHODS
+from prescarbon.tables import FOOTPRINT, METHODS
 
 MISSING_SHOWN = 20
 SYNTHETIC = "SYNTHETIC"
@@ -126,6 +126,7 @@ def gather(config: Config, *, last_month: date | None = None, months: int | None
         )
         .join(reference.series, on=["bnf_code"], how="left")
         .with_columns(series_code=pl.coalesce("series_code", "bnf_code"))
+        .sort(FOOTPRINT.grain)
         .collect()
     )
     _check_coverage(config, footprint, names := _names(prescribing, footprint))

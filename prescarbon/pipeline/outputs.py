@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -59,14 +60,15 @@ def write_report(
     final = config.out / evidence.manifests[-1].month
     pages = []
     with replacing_folder(final) as draft:
-        (draft / "practice").mkdir()
-        (draft / "data").mkdir()
+        for name in ("practice", "workbook", "data"):
+            (draft / name).mkdir()
         _write_tables(evidence, draft / "data")
         built = [p for p in practice_pages(evidence) if practice is None or p.practice_code == practice]
         for done, page in enumerate(built, start=1):
             address = f"practice/{page_name(page.practice_code)}"
             (draft / address).write_text(practice_html(page, manifest), "utf-8")
-            write_workbook((draft / address).with_suffix(".xlsx"), practice_sheets(page), manifest, page.notes)
+            workbook = draft / "workbook" / Path(address).with_suffix(".xlsx").name
+            write_workbook(workbook, practice_sheets(page), manifest, page.notes)
             pages.append(IndexRow(page, address))
             progress(done, len(built))
         rows = sorted(pages, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
@@ -114,8 +116,8 @@ def _totals(evidence: Evidence) -> Totals:
         period=tuple(period),
         inhaler_kg=_interval(evidence, inhalers),
         total_kg=_interval(evidence, now),
-        nic_gbp=now["nic_gbp"].sum(),
-        items=now["items"].sum(),
+        nic_gbp=Decimal(now["nic_gbp"].sum() or 0),
+        items=int(now["items"].sum()),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from prescarbon.config import Config
 from prescarbon.pipeline.intake import Taken
-from prescarbon.reference import faults, find_reference
+from prescarbon.reference import find_reference
+from prescarbon.reference_checks import find_faults
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.months import Store
 
@@ -49,7 +50,7 @@ def taken_json(taken: Taken) -> dict[str, Any]:
 
 def reference_faults(config: Config) -> list[dict[str, Any]]:
     """Every fault of the reference data."""
-    return [asdict(fault) for fault in faults(find_reference(config.reference))]
+    return [asdict(fault) for fault in find_faults(find_reference(config.reference))]
 
 
 def organisations_import(config: Config, files: Sequence[Path], *, as_of: date | None) -> list[dict[str, Any]]:
