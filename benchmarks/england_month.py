@@ -94,7 +94,7 @@ def step(name: str, folder: Path) -> None:
     elif name == "inflate (isal)":
         from prescarbon.source.files import _Reader
 
-        for _ in _Reader(folder / "month.zip", lambda done: None)._unzipped():
+        for _ in _Reader(folder / "month.zip", lambda _: None)._unzipped():
             pass
     elif name == "scan the CSV (polars)":
         rows = pl.scan_csv(folder / "month.csv", infer_schema=False)

@@ -6,7 +6,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -115,15 +115,13 @@ class _Reader:
         if self.magic.startswith(b"PK"):
             return self._unzipped()
         if self.magic.startswith(b"\x1f\x8b"):
-            return self._read(gzip.open(self.path))
-        return self._read(self.path.open("rb"))
+            return self._read(lambda packed: gzip.GzipFile(fileobj=packed))
+        return self._read(lambda file: file)
 
-    def _read(self, file: IO[bytes] | gzip.GzipFile) -> Generator[bytes, None, None]:
-        done = 0
-        with file:
-            while piece := file.read(4 * READ_AT_ONCE):
-                done += len(piece)
-                self.progress(done)
+    def _read(self, unpack: Callable[[IO[bytes]], IO[bytes] | gzip.GzipFile]) -> Generator[bytes, None, None]:
+        with self.path.open("rb") as file, unpack(file) as unpacked:
+            while piece := unpacked.read(4 * READ_AT_ONCE):
+                self.progress(file.tell())
                 yield piece
 
     def _unzipped(self) -> Generator[bytes, None, None]:
@@ -192,7 +190,14 @@ class _Reader:
             else:
                 rest.append(piece)
         if held:
-            yield b"".join(rest)
+            last = b"".join(rest)
+            if (
+                not last.endswith(b"\n")
+                and last.rpartition(b"\n")[2].strip()
+                and self._row_end(last + b"\n") <= len(last)
+            ):
+                raise InputError("ends in the middle of a row.", where=self.path.name, remedy=DAMAGED)
+            yield last
 
     def _row_end(self, text: bytes) -> int:
         """Just after the last line end that closes a row: the lines before it parse as one row with all its fields.

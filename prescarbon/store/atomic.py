@@ -14,11 +14,16 @@ def publishing(final: Path) -> Iterator[Path]:
     draft = final.with_name(f".{final.name}.{os.getpid()}.part")
     try:
         yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(final)
+        settle(draft, final)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def settle(draft: Path, final: Path) -> None:
+    """Give a finished draft its name, once its bytes are on the disk."""
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(final)
 
 
 @contextmanager

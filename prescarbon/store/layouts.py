@@ -93,6 +93,7 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     """Raw text columns → PRESCRIBING's columns plus `reason`: null where the row is good.
 
     raw  text columns under their published names, one row an input row
+    `is_nic_rounded` says that a row's NIC was printed with parts of a penny: it is rounded half up.
     A text that is no number gives its row a reason with that text; it never turns into null silently.
     """
     texts = {
@@ -118,9 +119,11 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     frame = raw.lazy().select(
         *(typed[c.name].alias(c.name) for c in PRESCRIBING.columns),
         *(texts[n].alias(f"{n}_text") for n in NUMBERS if n in texts),
+        is_nic_rounded=_has_parts_of_a_penny(texts["nic_gbp"]) if "nic_gbp" in texts else pl.lit(False),
     )
     if "total_quantity" not in texts:
-        frame = frame.with_columns(total_quantity=(pl.col("quantity") * pl.col("items")).cast(QUANTITY))
+        total = (pl.col("quantity") * pl.col("items")).cast(QUANTITY, strict=False)  # too large: rejected, not a crash
+        frame = frame.with_columns(total_quantity=total)
     unreadable = [
         pl.when(pl.col(n).is_null() & (pl.col(f"{n}_text") != "")).then(
             pl.format(n + " {} is no number", pl.col(f"{n}_text"))
@@ -129,7 +132,8 @@ def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         if n in texts
     ]
     judged = judge(frame, PRESCRIBING)
-    return judged.with_columns(reason=pl.coalesce(*unreadable, "reason")).select(*PRESCRIBING.names, "reason").collect()
+    reasoned = judged.with_columns(reason=pl.coalesce(*unreadable, "reason"))
+    return reasoned.select(*PRESCRIBING.names, "reason", "is_nic_rounded").collect()
 
 
 def _text_or_null(published: str) -> pl.Expr:
@@ -142,7 +146,13 @@ def _number(text: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
     if dtype == pl.Int64:
         whole = text.cast(QUANTITY, strict=False)  # "4." is how a whole number is quoted
         return pl.when(whole == whole.round(0)).then(whole).cast(pl.Int64, strict=False)
+    if dtype == GBP:  # a plain cast rounds half to even
+        return text.cast(COST, strict=False).round(2, mode="half_away_from_zero").cast(GBP, strict=False)
     return text.cast(dtype, strict=False)
+
+
+def _has_parts_of_a_penny(text: pl.Expr) -> pl.Expr:
+    return (text.cast(COST, strict=False) != _number(text, GBP)).fill_null(False)
 
 
 def _without_trailing_zeros(code: pl.Expr) -> pl.Expr:

@@ -18,7 +18,7 @@ from prescarbon import __version__
 from prescarbon.errors import InputError, PrescarbonError
 from prescarbon.manifest import to_json
 from prescarbon.store.ahead import ahead
-from prescarbon.store.atomic import publishing, writing_to
+from prescarbon.store.atomic import publishing, settle, writing_to
 from prescarbon.store.layouts import Layout, to_prescribing
 from prescarbon.tables import GBP, PRESCRIBING, REJECTS
 
@@ -85,6 +85,8 @@ class _Tally:
     nic_used: Decimal = Decimal(0)
     nic_rejected: Decimal = Decimal(0)
     odd_totals: int = 0
+    rounded_nic: int = 0
+    unread_nic: int = 0
     months: set[date] = field(default_factory=set)
     practices: set[str] = field(default_factory=set)
     rejects: list[pl.DataFrame] = field(default_factory=list)
@@ -160,7 +162,7 @@ class Store:
                 manifest = _manifest_of(incoming, tally, month, before)
                 with publishing(self.folder / manifest.rejects) as file:
                     _rejects(tally).write_parquet(file)
-                draft.replace(self.folder / manifest.data)
+                settle(draft, self.folder / manifest.data)
             finally:
                 draft.unlink(missing_ok=True)
             with publishing(self.folder / f"{manifest.month}.json") as file:  # the commit point
@@ -225,6 +227,8 @@ def _sort_out(chunk: pl.DataFrame, incoming: Incoming, tally: _Tally) -> pl.Data
     first_line = tally.line + 1
     tally.line += chunk.height
     judged = to_prescribing(chunk, incoming.layout)
+    tally.months.update(judged["month"].drop_nulls().unique().to_list())  # a rejected row's month counts too
+    tally.rounded_nic += int(judged["is_nic_rounded"].sum())
     if judged["reason"].null_count() < judged.height:
         bad = (
             judged.lazy()
@@ -242,13 +246,15 @@ def _sort_out(chunk: pl.DataFrame, incoming: Incoming, tally: _Tally) -> pl.Data
         texts = [",".join("" if v is None else str(v) for v in chunk.row(int(at))) for at in bad["row_text"]]
         tally.rejects.append(bad.with_columns(row_text=pl.Series(texts, dtype=pl.String)))
         tally.nic_rejected += Decimal(bad["nic_gbp"].sum() or 0)
+        tally.unread_nic += bad["nic_gbp"].null_count()
         judged = judged.filter(pl.col("reason").is_null())
-    good = judged.drop("reason")
+    good = judged.drop("reason", "is_nic_rounded")
     tally.used += good.height
     tally.nic_used += Decimal(good["nic_gbp"].sum() or 0)
-    tally.months.update(good["month"].unique().to_list())
     tally.practices.update(good["practice_code"].unique().to_list())
-    is_odd = pl.col("quantity") * pl.col("items").cast(pl.Decimal(9, 0)) != pl.col("total_quantity")
+    # a row's floats only: nothing is summed; half a unit of the third decimal an item is rounding
+    quantity, total = pl.col("quantity").cast(pl.Float64), pl.col("total_quantity").cast(pl.Float64)
+    is_odd = (quantity * pl.col("items") - total).abs() > 0.0005 * (pl.col("items") + 1) + 1e-9 * total
     tally.odd_totals += int(good.select(is_odd.sum()).item())
     return good
 
@@ -277,6 +283,10 @@ def _manifest_of(incoming: Incoming, tally: _Tally, month: date, before: MonthMa
     warnings = []
     if tally.odd_totals:
         warnings.append(f"in {tally.odd_totals:,} rows TOTAL_QUANTITY is not QUANTITY × ITEMS; the total was used.")
+    if tally.rounded_nic:
+        warnings.append(f"in {tally.rounded_nic:,} rows NIC had parts of a penny; it was rounded half up.")
+    if "nic_gbp" in incoming.layout.columns and tally.unread_nic:
+        warnings.append(f"in {tally.unread_nic:,} rejected rows NIC is empty or unreadable; no sum of £ has it.")
     if "nic_gbp" not in incoming.layout.columns:
         warnings.append("the file has no NIC column; its £ are unknown, not zero.")
     replaced: tuple[dict[str, Any], ...] = ()

@@ -169,6 +169,51 @@ def test_a_line_end_inside_quotes_is_no_row_end_wherever_chunks_are_cut(store, t
     assert store.scan().collect()["items"].to_list() == list(range(1, 41))
 
 
+def cut_inside_nic() -> str:
+    """A download that broke off where £1234.56 reads £12: nothing in the row itself says so."""
+    whole = text({}, {"NIC": "1234.56"}).replace('"', "").replace("A, SURGERY", "A SURGERY")
+    return whole[: whole.index("1234.56") + 2]
+
+
+def test_nic_with_parts_of_a_penny_is_rounded_half_up_and_said(store, tmp_path):
+    manifest = take_file(store, put(tmp_path, text({"NIC": "0.125"}, {"NIC": "1.005"}, {"NIC": "2."}))).manifest
+    assert store.scan().collect()["nic_gbp"].to_list() == [Decimal("0.13"), Decimal("1.01"), Decimal("2.00")]
+    assert manifest.warnings == ("in 2 rows NIC had parts of a penny; it was rounded half up.",)
+
+
+def test_a_rejected_row_without_a_readable_nic_is_said(store, tmp_path):
+    manifest = take_file(store, put(tmp_path, text({}, {"NIC": "£9"}))).manifest
+    assert manifest.warnings == ("in 1 rejected rows NIC is empty or unreadable; no sum of £ has it.",)
+    assert manifest.nic_gbp_in == Decimal("9.00")
+
+
+@pytest.mark.parametrize(
+    ("row", "warnings"),
+    [
+        ({"QUANTITY": "0.333", "ITEMS": "3", "TOTAL_QUANTITY": "1"}, 0),  # 0.999: rounding
+        ({"QUANTITY": "2", "ITEMS": "3", "TOTAL_QUANTITY": "7"}, 1),
+        ({"ITEMS": "99999999999"}, 1),
+    ],
+)
+def test_a_total_that_is_not_quantity_times_items_is_used_and_said(store, tmp_path, row, warnings):
+    manifest = take_file(store, put(tmp_path, text({}, row))).manifest
+    assert (manifest.rows_used, len(manifest.warnings)) == (2, warnings)
+
+
+def test_a_product_too_large_to_hold_costs_its_row_only(store, tmp_path):
+    header = [h for h in HEADER if h != "TOTAL_QUANTITY"]
+    rows = text({}, {"QUANTITY": "999999999999999", "ITEMS": "999999999"}, header=header)
+    manifest = take_file(store, put(tmp_path, rows)).manifest
+    assert (manifest.rows_used, manifest.rows_rejected) == (1, 1)
+
+
+@pytest.mark.parametrize(("name", "pack"), [("a.csv", bytes), ("a.csv.gz", gzip.compress), ("a.zip", zipped)])
+def test_progress_counts_bytes_of_the_file_given(store, tmp_path, name, pack):
+    file, seen = put(tmp_path, pack(text(*[{}] * 2000).encode()), name), []
+    take_file(store, file, progress=seen.append)
+    assert 0 < max(seen) <= file.stat().st_size
+
+
 def broken_zip(folder: Path) -> Path:
     rows = [{"SNOMED_CODE": str(n * 7919)} for n in range(3000)]
     whole = zipped(text(*rows).encode())
@@ -200,6 +245,8 @@ def flipped_zip(folder: Path) -> Path:
         (lambda d: put(d, gzip.compress(text({}).encode())[:-9], "a.csv.gz"), "cannot be unpacked"),
         (lambda d: put(d, b"PAR1 but no more", "a.parquet"), "cannot be read as Parquet."),
         (lambda d: put(d, text({}, {"YEAR_MONTH": "2025-12"})), "holds 2 months (2025-12, 2026-01)."),
+        (lambda d: put(d, text({}, {"YEAR_MONTH": "2025-12", "QUANTITY": "x"})), "holds 2 months (2025-12, 2026-01)."),
+        (lambda d: put(d, cut_inside_nic()), "ends in the middle of a row."),
         (
             lambda d: put(d, text({"QUANTITY": "x"})),
             "holds no usable row; 1 rows were rejected, the first because quantity x",

@@ -123,6 +123,20 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_good_state(store, tmp_p
     assert [m.month for m in store.months()] == ["2026-01"]
 
 
+def test_every_file_is_on_the_disk_before_it_takes_its_name(store, tmp_path, monkeypatch):
+    synced: list[int] = []
+    fsync, named = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (synced.append(os.fstat(number).st_ino), fsync(number)))
+
+    def replace(draft: Path, final: Path) -> Path:
+        assert draft.stat().st_ino in synced, f"{final.name} was named before it was safe"
+        return named(draft, final)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    take_file(store, put(tmp_path, text({})))
+    assert len(synced) == 3  # rejects, rows, manifest
+
+
 def test_a_home_that_is_a_file_is_one_sentence(tmp_path):
     (tmp_path / "home").write_text("x")
     with pytest.raises(InputError, match="choose another folder with --home"):
