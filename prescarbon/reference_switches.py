@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from prescarbon.errors import DefinitionError, InputError
+from prescarbon.errors import DefinitionError, InputError, PrescarbonError
 from prescarbon.model.actions import ACTIONS_SCHEMA
 from prescarbon.model.switch_pairs import EXCLUDED_SCHEMA, FORMULARY_SCHEMA
 from prescarbon.model.switch_rules import Guard, SwitchRule, check_rules, parse_guard, parse_rule
@@ -61,6 +61,15 @@ def read_switches(reference: Path, formulary: Path | None = None) -> Switches:
         },
     )
     return Switches(tuple(sorted(rules, key=lambda r: (r.order, r.id))), guards, frame)
+
+
+def list_faults(reference: Path, formulary: Path | None = None) -> list[str]:
+    """Every fault of the rules, guards and formulary, one sentence each; empty where all is well."""
+    try:
+        read_switches(reference, formulary)
+    except PrescarbonError as error:
+        return str(error).splitlines()
+    return []
 
 
 def read_formulary(file: Path) -> pl.LazyFrame:

@@ -102,7 +102,8 @@ def claim_units(
     ).select("practice_code", pl.col("peer_group").fill_null("all"), "patients")
     claims = (
         (
-            volumes.join(pairs, left_on="bnf_code", right_on="from_code")
+            volumes.filter(pl.col("units") > 0)
+            .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
             .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
         )

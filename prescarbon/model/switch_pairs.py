@@ -233,36 +233,34 @@ def _guarded(guards: Sequence[Guard], pairs: pl.LazyFrame, facts: pl.LazyFrame, 
 
 
 def hand_over(rules: Sequence[SwitchRule], products: pl.LazyFrame, snomed: pl.LazyFrame | None = None) -> pl.LazyFrame:
-    """What a clinical system needs: rule_id, side (from or to), bnf_code, product_name, snomed_code?, search.
+    """What a clinical system needs: rule_id, side (from or to), bnf_code, product_name?, snomed_code?, search.
 
-    products  table PRODUCTS (any month: searches look back)
+    products  table PRODUCTS of any months: searches look back. A rule's prefixes are given as the products they stand
+              for, narrowed as the rule narrows them; what is no product of ours is given as the rule has it
     snomed    bnf_code, snomed_code as seen in the prescribing rows; null where not known
     """
-    names = products.sort("valid_from").group_by("bnf_code", maintain_order=True).agg(pl.col("product_name").last())
+    newest = products.sort("valid_from").group_by("bnf_code", maintain_order=True).last()
+    codes = newest.select("bnf_code")
+    facts = newest.select("bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant")))
     sides = {
         "from": {r.id: r.from_codes for r in rules},
         "to": {r.id: (*r.to_codes, *r.to_pairs.values()) for r in rules},
     }
-    listed = pl.concat(
-        match_codes(pattern_table(named), names.select("bnf_code")).with_columns(side=pl.lit(side))
-        for side, named in sides.items()
-    )
-    # codes of what is no inhaler are not in PRODUCTS: give them as the rule has them
-    stated = pl.LazyFrame(
-        [(r, code, side) for side, named in sides.items() for r, codes in named.items() for code in codes],
-        schema={"rule_id": pl.String, "bnf_code": pl.String, "side": pl.String},
-        orient="row",
-    )
+    sources = find_sources(rules, codes, facts).select("rule_id", bnf_code="from_code", side=pl.lit("from"))
+    targets = match_codes(pattern_table(sides["to"]), codes).select("rule_id", "bnf_code", side=pl.lit("to"))
+    stated = [(r, code, side) for side, named in sides.items() for r, own in named.items() for code in own]
+    ours = match_codes(pattern_table({code: [code] for _, code, _ in stated}, "bnf_pattern"), codes, "bnf_pattern")
+    others = pl.LazyFrame(
+        stated, schema={"rule_id": pl.String, "bnf_code": pl.String, "side": pl.String}, orient="row"
+    ).join(ours.select(bnf_code="bnf_pattern").unique(), on="bnf_code", how="anti")
     searches = pl.LazyFrame([(r.id, search_words(r)) for r in rules], schema=["rule_id", "search"], orient="row")
+    if snomed is None:
+        snomed = pl.LazyFrame(schema={"bnf_code": pl.String, "snomed_code": pl.String})
     return (
-        pl.concat([listed, stated.select("rule_id", "bnf_code", "side")])
+        pl.concat([sources, targets, others])
         .unique()
-        .join(names, on="bnf_code", how="left")
-        .join(
-            snomed if snomed is not None else pl.LazyFrame(schema={"bnf_code": pl.String, "snomed_code": pl.String}),
-            on="bnf_code",
-            how="left",
-        )
+        .join(newest.select("bnf_code", "product_name"), on="bnf_code", how="left")
+        .join(snomed, on="bnf_code", how="left")
         .join(searches, on="rule_id")
         .select("rule_id", "side", "bnf_code", "product_name", "snomed_code", "search")
         .sort("rule_id", "side", "bnf_code", "snomed_code")

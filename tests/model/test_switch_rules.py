@@ -8,6 +8,7 @@ from prescarbon.errors import DefinitionError, InputError
 from prescarbon.model.switch_pairs import hand_over, resolve_pairs, search_words
 from prescarbon.model.switch_rules import BANNED, check_rules, match_codes, parse_guard, parse_rule, pattern_table
 from prescarbon.reference_switches import (
+    list_faults,
     read_actions_log,
     read_campaigns,
     read_excluded,
@@ -141,6 +142,24 @@ def test_the_hand_over_lists_codes_names_snomed_and_a_search():
     ]
     assert got["search"][0].startswith("People with an issue of Ventolin Evohaler 100 in the last 12 months")
     assert "Leave out: known intolerance of an excipient." in got["search"][0]
+
+
+def test_the_hand_over_opens_a_prefix_as_the_rule_narrows_it_and_keeps_what_is_no_inhaler():
+    salbutamol = rule(
+        from_={"words": "pMDI", "codes": ["0301011R0"], "device_type": ["pMDI"]}, to=None, dose=None, kind="safety"
+    )
+    by_class = rule(
+        id="X2",
+        from_={"words": "pMDI", "codes": [], "drug_class": ["ICS"], "device_type": ["pMDI"]},
+        to=None,
+        dose=None,
+        kind="safety",
+    )
+    soluble = rule(id="X3", from_={"words": "soluble", "codes": ["0407010F0%AC"]}, to=None, dose=None, kind="form")
+    got = hand_over([salbutamol, by_class, soluble], products()).collect()
+    assert got.select("rule_id", "bnf_code").rows() == [
+        ("X1", VENTOLIN), ("X1", SALAMOL), ("X2", "0302000C0BPABBF"), ("X3", "0407010F0%AC"),
+    ]  # fmt: skip
 
 
 def test_a_rules_own_search_wording_comes_first():
@@ -281,3 +300,5 @@ def test_faults_of_several_files_come_together(tmp_path):
         read_switches(tmp_path)
     assert "a.toml: " in str(refused.value)
     assert "b.toml: cannot be read as TOML" in str(refused.value)
+    assert [fault.split(":")[0] for fault in list_faults(tmp_path)] == ["a.toml", "b.toml"]
+    assert list_faults(REFERENCE) == []
