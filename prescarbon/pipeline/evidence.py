@@ -171,6 +171,9 @@ def _scope(
     """Practice codes to keep (None keeps all), the scope in words, and warnings."""
     if "all" in config.scope:
         return None, "every practice found", ()
+    if config.scope == ("gp",):
+        is_gp = practices.filter(pl.col("setting") == "GP practice")
+        return sorted(is_gp.collect()["practice_code"].unique()), "GP practices of the organisations files", ()
     known = pl.concat([practices, default_scope(reference.root)], how="vertical")
     codes = sorted(in_scope(known, expand_scope(config.scope)).collect()["practice_code"].unique())
     words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)

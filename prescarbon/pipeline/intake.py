@@ -80,7 +80,11 @@ def fetch(config: Config, months: str | None, *, route: str = "auto", progress: 
         if before is not None and not needs_fetch(there, before.last_modified):
             taken.append(Taken(before.file_name, "unchanged", before))
             continue
-        chosen = cheaper_route(there, len(codes) if codes is not None else None) if route == "auto" else route
+        chosen = (
+            cheaper_route(there, len(codes) if codes is not None else None, up_to=config.query_up_to)
+            if route == "auto"
+            else route
+        )
 
         def show(done: int, of: int | None, name: str = name) -> None:
             progress(name, done, of or 0)

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,16 +14,26 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.reference import read_reference
 from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
 from prescarbon.report.numbers import Interval
 from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
 from prescarbon.report.safety import formula_safe, page_name
 from prescarbon.report.workbook import practice_sheets, write_workbook
+from prescarbon.source.files import take_file
+from prescarbon.source.organisations import import_organisations
+from prescarbon.source.sample import write_sample
+from prescarbon.store.months import Store
 
 Progress = Callable[[int, int], None]
+Named = Callable[[str, int, int], None]
 
 
 def _quiet(done: int, of: int) -> None:
+    """Show nothing."""
+
+
+def _quiet_named(name: str, done: int, of: int) -> None:
     """Show nothing."""
 
 
@@ -75,6 +85,18 @@ def write_report(
         (draft / "index.html").write_text(index_html(rows, manifest, _totals(evidence)), "utf-8")
         (draft / "manifest.json").write_text(manifest.to_json(), "utf-8")
     return Pack(final, final / "index.html", tuple(final / row.address for row in pages), evidence.warnings)
+
+
+def write_demo(config: Config, *, progress: Named = _quiet_named) -> Pack:
+    """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months."""
+    demo = replace(config, home=config.home / "demo", out=config.out / "demo", scope=("gp",), is_scope_given=True)
+    root = read_reference(config.reference).root
+    sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
+    import_organisations(sample.organisations, demo.home)
+    for done, file in enumerate(sample.epd, start=1):
+        take_file(Store(demo.home), file, replace=True)
+        progress("months", done, len(sample.epd))
+    return write_report(demo, progress=lambda done, of: progress("pages", done, of))
 
 
 def practice_pages(evidence: Evidence) -> Iterator[PracticePage]:
