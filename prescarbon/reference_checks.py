@@ -281,12 +281,11 @@ def _implausible(reference: Reference, table: pl.DataFrame) -> Iterator[Fault]:
         )
         for row in rows.iter_rows(named=True):
             band = bands.get(row["device_type"], {}).get(row["product_propellant"])
+            file = "factors/brand-mix.csv" if row["key_kind"] == "brand_mix" else "factors/inhalers.csv"
             line = lines.get((row["key"], row["valid_from"].isoformat()), 1)
             if band is None:
                 reason = f"plausible.toml has no band for {row['device_type']} with {row['product_propellant']}"
-                yield Fault("factors/inhalers.csv", line, "key", row["key"], reason)
+                yield Fault(file, line, "key", row["key"], reason)
             elif not band[0] <= row["kg_low"] <= row["kg_high"] <= band[1]:
                 value = f"{row['kg_low']:.2f} to {row['kg_high']:.2f} kg ({basis})"
-                yield Fault(
-                    "factors/inhalers.csv", line, "propellant_mass_g", value, f"not within {band[0]} and {band[1]} kg"
-                )
+                yield Fault(file, line, "propellant_mass_g", value, f"not within {band[0]} and {band[1]} kg")
