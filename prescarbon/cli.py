@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from prescarbon import __version__
-from prescarbon.config import Config, parse_month, read_config
+from prescarbon.config import GWP_BASES, Config, parse_month, read_config
 from prescarbon.errors import PrescarbonError
 from prescarbon.manifest import to_json
-from prescarbon.pipeline import explaining, intake, outputs, reviewing
+from prescarbon.pipeline import explaining, factor_sets, intake, outputs, reviewing
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -46,14 +46,16 @@ def command(group: click.Group = cli, name: str | None = None) -> Callable[[Call
     """A command with the options all share; it is given a Config and a Say."""
 
     def wrap(function: Callable[..., Any]) -> click.Command:
-        @click.option("--config", "file", type=FILE, help="Configuration file; default ./prescarbon.toml.")
+        @click.option("--config", "config_file", type=FILE, help="Configuration file; default ./prescarbon.toml.")
         @click.option("--home", type=FOLDER, help="Where the store lies; default PRESCARBON_HOME.")
         @click.option("--scope", help="all, blmk, or codes with commas: K81001, pcn:…, sub-icb:…, icb:…, file:….")
+        @click.option("--factor-set", help="Factor set for totals; default harmonised.")
+        @click.option("--gwp-basis", type=click.Choice(GWP_BASES), help="IPCC report of the GWP100; default AR6.")
         @click.option("--quiet", "-q", is_flag=True, help="Print results only.")
         @functools.wraps(function)
-        def run(file: Path | None, home: Path | None, scope: str | None, quiet: bool, **given: Any) -> Any:
-            out = given.pop("out", None)
-            return function(read_config(file, home=home, out=out, scope=scope), Say(quiet=quiet), **given)
+        def run(config_file: Path | None, quiet: bool, **given: Any) -> Any:
+            own = {key: given.pop(key, None) for key in ("home", "out", "scope", "factor_set", "gwp_basis")}
+            return function(read_config(config_file, **own), Say(quiet=quiet), **given)
 
         return group.command(name or function.__name__.rstrip("_").replace("_", "-"))(run)
 
@@ -252,6 +254,57 @@ def reference_check(config: Config, say: Say, as_json: bool) -> None:
         say.remark(f"{len(faults)} faults in the reference data.")
     if faults:
         raise SystemExit(5)
+
+
+@cli.group(cls=Commands)
+def factors() -> None:
+    """Factor sets: list, show one factor, compare two sets, import your own."""
+
+
+@command(factors, "list")
+@JSON
+def factors_list(config: Config, say: Say, as_json: bool) -> None:
+    """List the factor sets: harmonised, published, imported."""
+    rows = factor_sets.list_sets(config)
+    say.result(to_json(rows).rstrip() if as_json else factor_sets.set_lines(rows))
+
+
+@command(factors, "show")
+@click.argument("wanted", metavar="CODE")
+@JSON
+def factors_show(config: Config, say: Say, wanted: str, as_json: bool) -> None:
+    """Show every factor of a BNF code (or a factor's name), with source and interval.
+
+    Example: prescarbon factors show 0301011R0BEAIAP
+    """
+    rows = factor_sets.show(config, wanted)
+    say.result(to_json(rows).rstrip() if as_json else factor_sets.factor_lines(rows))
+
+
+@command(factors, "compare")
+@click.argument("one")
+@click.argument("other")
+@JSON
+def factors_compare(config: Config, say: Say, one: str, other: str, as_json: bool) -> None:
+    """Compare two sets on the loaded months.
+
+    Example: prescarbon factors compare harmonised prescqipp-b375
+    """
+    found = factor_sets.compare(config, one, other)
+    say.result(to_json(found).rstrip() if as_json else factor_sets.compare_lines(found))
+
+
+@command(factors, "import")
+@click.argument("file", type=FILE)
+@click.option("--name", help="Name of the set; default the file's name.")
+@JSON
+def factors_import(config: Config, say: Say, file: Path, name: str | None, as_json: bool) -> None:
+    """Import your own licensed factors (CSV: key, product_name, kg_co2e, scope, gwp_basis, source_id; kg_low, kg_high).
+
+    Use the set with --factor-set NAME.
+    """
+    taken = factor_sets.import_set(config, file, name)
+    say.result(to_json(taken).rstrip() if as_json else f"{taken['factor_set']}: {taken['factors']} factors imported")
 
 
 @cli.group(cls=Commands)

@@ -51,7 +51,13 @@ class Config:
 
 
 def read_config(
-    file: Path | None = None, *, home: Path | None = None, out: Path | None = None, scope: str | None = None
+    file: Path | None = None,
+    *,
+    home: Path | None = None,
+    out: Path | None = None,
+    scope: str | None = None,
+    factor_set: str | None = None,
+    gwp_basis: str | None = None,
 ) -> Config:
     """Config from a file (else ./prescarbon.toml where it exists) under the command line's own values.
 
@@ -69,8 +75,8 @@ def read_config(
             f"unknown key {', '.join(odd)}.", where=where, remedy=f"The keys are {', '.join(sorted(keys))}."
         )
     given = dict(raw)
-    if scope is not None:
-        given["scope"] = scope
+    on_the_line = {"scope": scope, "factor_set": factor_set, "gwp_basis": gwp_basis}
+    given |= {key: value for key, value in on_the_line.items() if value is not None}
     if "scope" in given:
         wanted = given["scope"]
         parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)

@@ -33,6 +33,8 @@ class RunManifest:
     nic_gbp_in_scope: Decimal
     coverage_by_method: tuple[Mapping[str, Any], ...]
     is_synthetic: bool
+    kg_by_month: tuple[Mapping[str, Any], ...] = ()
+    restatements: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     version: str = field(default=__version__)
 

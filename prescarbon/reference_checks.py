@@ -1,6 +1,6 @@
 """Proves reference/: types, sources, validity, intervals, plausible bands, coverage; every fault at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +11,8 @@ from prescarbon.reference import Reference, read_reference, read_text, read_toml
 from prescarbon.tables import DEVICES, DRUG_CLASSES, PROPELLANTS
 
 BASES = ("AR4", "AR5", "AR6")
+Check = Callable[[str], str | None]
+Rule = Mapping[str, Check | None]
 NOT_A_DEVICE = ("nebuliser", "spacer")
 
 
@@ -40,7 +42,7 @@ def _is_date(text: str) -> str | None:
     return None
 
 
-def _is_one_of(values: list[str]):  # type: ignore[no-untyped-def]
+def _is_one_of(values: list[str]) -> Check:
     return lambda text: None if text in values else f"is none of {', '.join(values)}"
 
 
@@ -51,7 +53,7 @@ def _is_code(text: str) -> str | None:
 _is_flag = _is_one_of(["true", "false"])
 _PERIOD = {"valid_from": _is_date, "valid_to": _is_date}
 # file → column → check; a column in brackets may be empty
-RULES = {
+RULES: dict[str, Rule] = {
     "products/inhalers.csv": {
         "bnf_code": _is_code,
         "product_name": None,
@@ -121,7 +123,7 @@ RULES = {
         "note": None,
     },
 }
-PUBLISHED = {
+PUBLISHED: Rule = {
     "key": _is_code,
     "product_name": None,
     "kg_co2e": _is_number,
@@ -131,6 +133,8 @@ PUBLISHED = {
     "in_denominator": _is_one_of(["0", "1"]),
     "source_id": None,
 }
+OWN_NEEDED = ("key", "product_name", "kg_co2e", "scope", "gwp_basis", "source_id")
+OWN: Rule = {k: PUBLISHED[k] for k in OWN_NEEDED} | {"kg_low": _is_number, "kg_high": _is_number}
 ORDERED = {
     "factors/inhalers.csv": [
         ("propellant_mass_g_low", "propellant_mass_g", "propellant_mass_g_high"),
@@ -173,7 +177,26 @@ def find_faults(root: Path) -> list[Fault]:
     return faults
 
 
-def _wrong_cells(name: str, table: pl.DataFrame, rule: dict) -> Iterator[Fault]:  # type: ignore[type-arg]
+def find_table_faults(name: str, table: pl.DataFrame) -> list[Fault]:
+    """Faults of a user's own factor set: columns, types, low ≤ centre ≤ high, one factor a presentation."""
+    rule: Rule = {
+        f"({k})" if k in ("kg_low", "kg_high") else k: v
+        for k, v in OWN.items()
+        if k in table.columns or k in OWN_NEEDED
+    }
+    faults = list(_wrong_cells(name, table, rule))
+    if not faults and {"kg_low", "kg_high"} <= set(table.columns):
+        filled = table.with_columns(pl.coalesce(end, "kg_co2e").alias(end) for end in ("kg_low", "kg_high"))
+        faults += _out_of_order(name, filled, ("kg_low", "kg_co2e", "kg_high"))
+    if not faults:
+        twice = table.with_row_index("line", 2).filter(
+            pl.col("key").is_duplicated() & ~pl.col("key").is_first_distinct()
+        )
+        faults += [Fault(name, row["line"], "key", row["key"], "stands twice") for row in twice.iter_rows(named=True)]
+    return faults
+
+
+def _wrong_cells(name: str, table: pl.DataFrame, rule: Rule) -> Iterator[Fault]:
     wanted = [column.strip("()") for column in rule]
     for column in (c for c in wanted if c not in table.columns):
         yield Fault(name, 1, column, "", "this column is missing")

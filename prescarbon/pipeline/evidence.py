@@ -16,6 +16,7 @@ from prescarbon.model.activity import presentation_names, read_quantities, reduc
 from prescarbon.model.footprint import base_prices, estimate_footprint
 from prescarbon.model.organisations import in_scope, list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
+from prescarbon.model.witness import find_disagreements
 from prescarbon.reference import Reference, read_reference
 from prescarbon.source.organisations import default_scope, expand_scope, read_list_sizes, read_practices
 from prescarbon.store.months import MonthManifest, Store
@@ -66,6 +67,15 @@ class Evidence:
         )
         return by_method.sort(pl.col("method").cast(METHODS)).to_dicts()
 
+    def kg_by_month(self) -> list[dict[str, Any]]:
+        """month, inhalers, all: central kg CO2e of the scope, what the restatement log compares."""
+        by_month = self.footprint.group_by("month").agg(
+            pl.col("kg_co2e").filter(pl.col("reads_as") != "not an inhaler").sum().alias("inhalers"),
+            pl.col("kg_co2e").sum().alias("all"),
+        )
+        rows = by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m"))
+        return rows.to_dicts()
+
     def manifest(self, command: str) -> RunManifest:
         """The run manifest of everything made from this evidence."""
 
@@ -94,6 +104,7 @@ class Evidence:
             nic_gbp_in_scope=Decimal(self.footprint["nic_gbp"].sum() or 0),
             coverage_by_method=tuple(self.coverage()),
             is_synthetic=self.is_synthetic,
+            kg_by_month=tuple(self.kg_by_month()),
             warnings=self.warnings,
         )
 
@@ -108,7 +119,7 @@ def gather(config: Config, *, last_month: date | None = None, months: int | None
         InputError: no month is loaded, the month is not, or no row belongs to the scope.
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
-    reference = read_reference(config.reference)
+    reference = read_reference(config.reference, tuple(sorted((config.home / "factors").glob("*.csv"))))
     store = Store(config.home)
     manifests = _chosen(store.months(), last_month, months)
     chosen = [_month(m) for m in manifests]
@@ -129,7 +140,9 @@ def gather(config: Config, *, last_month: date | None = None, months: int | None
         .sort(FOOTPRINT.grain)
         .collect()
     )
-    _check_coverage(config, footprint, names := _names(prescribing, footprint))
+    names = _names(prescribing, footprint)
+    _check_coverage(config, footprint, names)
+    warnings += _unknown_codes(footprint, names) + _disagreements(prescribing, reference)
     return Evidence(
         config=config,
         reference=reference,
@@ -232,6 +245,34 @@ def _practices_of(
         )
         .drop("printed_name", "printed_sub_icb")
         .sort("practice_code")
+    )
+
+
+def _unknown_codes(footprint: pl.DataFrame, names: dict[str, str]) -> tuple[str, ...]:
+    """A respiratory code that the reference does not hold is loud."""
+    unknown = (
+        footprint.filter(pl.col("reads_as") == "not known")
+        .group_by("bnf_code", "series_code")
+        .agg(pl.col("items").sum())
+    )
+    listed = [
+        f"{names[r['series_code']]} ({r['bnf_code']}, {r['items']} items)" for r in unknown.sort("bnf_code").to_dicts()
+    ]
+    if not listed:
+        return ()
+    words = "; ".join(listed[:MISSING_SHOWN])
+    return (f"{len(listed)} respiratory codes are not in the reference and carry no kilogram: {words}.",)
+
+
+def _disagreements(prescribing: pl.LazyFrame, reference: Reference) -> tuple[str, ...]:
+    """SNOMED codes beside more than one product: a data note."""
+    rows = find_disagreements(prescribing, reference.series).collect()
+    if rows.is_empty():
+        return ()
+    first = rows.row(0, named=True)
+    return (
+        f"{rows.height} SNOMED codes stand beside BNF codes of two products in one month; BNF was used. "
+        f"The first: {first['snomed_code']} in {first['month']:%Y-%m} beside {first['bnf_codes']}.",
     )
 
 

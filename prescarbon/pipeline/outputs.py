@@ -14,6 +14,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pipeline.restatements import find_restatements, last_manifest
 from prescarbon.reference import read_reference
 from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
 from prescarbon.report.numbers import Interval
@@ -67,6 +68,7 @@ def write_report(
             remedy="Check the code, or use --scope all.",
         )
     manifest = evidence.manifest("report")
+    manifest = replace(manifest, restatements=tuple(find_restatements(last_manifest(config.out), manifest)))
     final = config.out / evidence.manifests[-1].month
     pages = []
     with replacing_folder(final) as draft:
