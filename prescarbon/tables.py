@@ -14,6 +14,7 @@ GBP = pl.Decimal(18, 2)
 COST = pl.Decimal(18, 5)
 QUANTITY = pl.Decimal(18, 3)
 KG = pl.Decimal(18, 6)  # whole milligrams: sums are exact, in any order
+EXACT = pl.Decimal(18, 6)  # numerators and denominators of measures
 
 DRUG_CLASSES = pl.Enum(
     [
@@ -290,7 +291,12 @@ OPPORTUNITIES = Table(
         Column("from_codes", pl.String, "BNF codes found here that the rule speaks of, with a blank between."),
         Column("to_codes", pl.String, "BNF codes of the targets on the formulary.", may_be_null=True),
         Column("from_words", pl.String, "What it is about, in the rule's words."),
-        Column("to_words", pl.String, "Name of the target on the formulary, or what the rule asks for instead.", may_be_null=True),
+        Column(
+            "to_words",
+            pl.String,
+            "Name of the target on the formulary, or what the rule asks for instead.",
+            may_be_null=True,
+        ),
         Column("unit_name", pl.String, "What `units` counts: inhalers, pens, units of quantity."),
         Column("items", pl.Int64, "Prescription items concerned. Never patients.", "items"),
         Column("units", pl.Float64, "Inhalers, pens or units of quantity concerned.", "units"),
@@ -442,6 +448,54 @@ PRACTICE_TRAITS = Table(
     ),
 )
 
+MEASURE_LEVELS = pl.Enum(["practice", "pcn", "sub-icb", "icb", "place", "group"])
+MEASURE_GATES = pl.Enum(["ranked", "shown", "listed"])
+
+MEASURE_VALUES = Table(
+    "measure_values",
+    ("organisation_code", "level", "period_start", "period_end", "measure_id"),
+    (
+        Column("organisation_code", pl.String, "Code of the practice, PCN, sub-ICB location, ICB, place or own group."),
+        Column("level", MEASURE_LEVELS, "What kind of organisation it is."),
+        Column("period_start", pl.Date, "First day of the first month summed."),
+        Column("period_end", pl.Date, "First day of the last month summed."),
+        Column("measure_id", pl.String, "The measure, a file in reference/measures."),
+        Column(
+            "numerator",
+            EXACT,
+            "What the measure sums; null where there are items and none is known.",
+            "the measure's",
+            may_be_null=True,
+        ),
+        Column(
+            "denominator",
+            EXACT,
+            "What it is divided by (people: the mean list of the months loaded); null where it is a plain sum.",
+            "the measure's",
+            may_be_null=True,
+        ),
+        Column(
+            "value",
+            pl.Float64,
+            "Scale × numerator ÷ denominator; null at 0/0.",
+            "the measure's",
+            may_be_null=True,
+        ),
+        Column("low", pl.Float64, "The value at the low factors; null without kg.", "the measure's", may_be_null=True),
+        Column(
+            "high", pl.Float64, "The value at the high factors; null without kg.", "the measure's", may_be_null=True
+        ),
+        Column(
+            "coverage",
+            pl.Float64,
+            "Share of items with a factor (and a list size, where it divides by one); null where neither is needed.",
+            "0–1",
+            may_be_null=True,
+        ),
+        Column("gate", MEASURE_GATES, "ranked, shown (too few or too short to rank) or listed."),
+    ),
+)
+
 TABLES = (
     PRESCRIBING,
     REJECTS,
@@ -456,6 +510,7 @@ TABLES = (
     PCN_MEMBERSHIPS,
     SUB_ICB_PARENTS,
     PRACTICE_TRAITS,
+    MEASURE_VALUES,
 )
 
 
