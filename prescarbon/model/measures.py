@@ -26,6 +26,7 @@ PRODUCT = [
     "units_per_device",
     "doses_per_device",
 ]
+PRACTICES_OF_ENGLAND = 5_000  # England has about 9,300 practices and cost centres a month; one ICB has hundreds
 ORGANISATION = ["organisation_code", "level", "period_start", "period_end"]
 KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
 
@@ -141,12 +142,24 @@ def _terms_of(measures: Sequence[Measure]) -> list[Term]:
 
 
 def _pack_divisors(footprint: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
-    """month × bnf_code → divisor: the pack where the month's mean quantity an item says doses or capsules, else 1."""
-    means = footprint.group_by("month", "bnf_code").agg(pl.col("total_quantity", "items").sum())
-    pack = pl.when(pl.col("units_per_device") > 1).then("units_per_device").otherwise("doses_per_device")
+    """month × bnf_code → divisor: the pack where the month's mean quantity an item says capsules or doses, else 1.
+
+    The mean is England's by the published rule. Capsules have a high mean anywhere; a code counted in devices has one on
+    part of England only by a few errors, which England's mean would not show: there it is divided for all England alone.
+    """
+    by_code = footprint.group_by("month", "bnf_code").agg(pl.col("total_quantity", "items").sum())
+    practices = footprint.group_by("month").agg(pl.col("practice_code").n_unique().alias("practices"))
     is_many = pl.col("total_quantity").cast(pl.Float64) > MANY_DEVICES_AN_ITEM * pl.col("items")
-    return classify_codes(means, products).select(
-        "month", "bnf_code", divisor=pl.when(is_many).then(pack).fill_null(1).cast(pl.Float64)
+    pack = (
+        pl.when(pl.col("units_per_device") > 1)
+        .then("units_per_device")
+        .when(pl.col("practices") >= PRACTICES_OF_ENGLAND)
+        .then("doses_per_device")
+    )
+    return (
+        classify_codes(by_code, products)
+        .join(practices, on="month", how="left", validate="m:1")
+        .select("month", "bnf_code", divisor=pl.when(is_many).then(pack).fill_null(1).cast(pl.Float64))
     )
 
 

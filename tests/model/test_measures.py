@@ -322,6 +322,15 @@ def test_published_measures_count_gp_practices_alone_and_ours_count_all():
     assert found["QHG", "kg_inhalers"]["numerator"] == 336
 
 
+def test_doses_claimed_as_inhalers_are_divided_for_all_england_alone():
+    """England's mean decides, and part of England does not know it."""
+    few = footprint("bnf_code | items | total_quantity\n0301011R0BEAIAP | 1 | 200")
+    assert one("saba", few)["numerator"] == 200
+    names = pl.LazyFrame({"practice_code": [f"P{i}" for i in range(5000)]})
+    england = pl.concat([few, few.drop("practice_code").join(names, how="cross").select(FOOTPRINT.names)])
+    assert one("saba", england)["numerator"] == 1
+
+
 def test_a_new_brand_follows_its_generic_and_an_unknown_code_counts_nowhere():
     rows = footprint("""
         bnf_code        | items | total_quantity
