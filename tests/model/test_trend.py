@@ -143,6 +143,8 @@ def test_rolling_sums_are_refused():
     long = monthly(STEADY).with_columns(period_start=pl.col("month").dt.offset_by("-11mo"), period_end="month")
     with pytest.raises(InputError, match="longer than a month"):
         find_signals(long, by=BY)
+    months = long.with_columns(period_start="month")
+    assert find_signals(months, by=BY).collect()["centre"].null_count() == 0
 
 
 def slow_twin(y: list[float]) -> list[list[bool]]:
