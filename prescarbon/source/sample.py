@@ -39,19 +39,36 @@ COLUMNS = [
 ]
 WINTER = {12: 1.12, 1: 1.15, 2: 1.08, 3: 1.04, 6: 0.93, 7: 0.92, 8: 0.9}  # made up: more inhalers in winter
 QUETIAPINE, SPIKE = "0402010AB", 20.0  # a price concession that is no carbon
-VENTOLIN, UNKNOWN_CODE = "0301011R0BEAIAP", "0302000ZZZZZZZZ"
+VENTOLIN = "0301011R0BEAIAP"
+UNKNOWN_CODE = (
+    "0301011ZZZZZZZZ"  # true shape, but no such substance: what the program does with a code it does not know
+)
 LAGGING_PCN, SHIFTED, SMALL, OPENED, CLOSED, ABSENT = 2, 7, 11, 17, 23, 29  # which practice, or PCN, is the odd one
-ACTUAL_COST_SHARE = 0.93
+APPLIANCE_CODE = 11  # digits of a code of chapters 20 to 23; its substance column holds the first four
+ABSENT_MONTHS_AGO, SPIKE_MONTHS_AGO = 4, 3
+ACTUAL_COST_SHARE = 0.93  # made up
+NOT_GP, DUMMY, NOBODY = "Z99999", "ZDUMMY", "-"
+
+
+@dataclass(frozen=True)
+class PlantedFault:
+    """One thing that is wrong on purpose: what, in which month, for which practice; bnf_code where it is a row."""
+
+    what: str
+    month: date
+    practice_code: str
+    bnf_code: str | None = None
 
 
 @dataclass(frozen=True)
 class SampleFiles:
-    """The files written: one EPD file a month, practices as epraccur, PCNs as a mapping, list sizes as published."""
+    """The files written (an EPD file a month, epraccur, a PCN mapping, list sizes each quarter) and the faults in them."""
 
     epd: tuple[Path, ...]
     practices: Path
     pcns: Path
     list_sizes: tuple[Path, ...]
+    faults: tuple[PlantedFault, ...]
 
     @property
     def organisations(self) -> list[Path]:
@@ -78,18 +95,21 @@ def write_sample(
     span = pl.date_range(last_month, last_month, eager=True).dt.offset_by(f"-{months - 1}mo")[0]
     calendar = pl.date_range(span, last_month, "1mo", eager=True).to_list()
     places = _practices(draw, practices, pcns)
-    rows = _rows(draw, places, _catalogue(catalogue), calendar)
+    products = _catalogue(catalogue)
+    rows = _rows(draw, places, products, calendar)
+    labels = products.select("bnf_code", "chapter", "substance").unique("bnf_code", keep="first", maintain_order=True)
     epd = []
     for month in calendar:
         file = folder / f"EPD_SNOMED_{month:%Y%m}_SYNTHETIC.csv"
-        _in_layout(rows.filter(pl.col("month") == month), month, calendar).write_csv(file, quote_style="non_numeric")
+        this_month = _in_layout(rows.filter(pl.col("month") == month), labels, places, month, calendar)
+        this_month.write_csv(file, quote_style="non_numeric")
         epd.append(file)
     mapping = folder / "MAPPING_NHS_GEOGRAPHIES_SYNTHETIC_2024.csv"
     _mapping(places).write_csv(mapping)
     epraccur = folder / f"epraccur_SYNTHETIC_{calendar[0]:%Y-%m}.csv"
     _epraccur(places, calendar).write_csv(epraccur, include_header=False, quote_style="always")
     sizes = tuple(_write_list_sizes(folder, places, month) for month in calendar[::3])
-    return SampleFiles(tuple(epd), epraccur, mapping, sizes)
+    return SampleFiles(tuple(epd), epraccur, mapping, sizes, _planted(places, calendar))
 
 
 def _practices(draw: np.random.Generator, count: int, pcns: int) -> pl.DataFrame:
@@ -152,7 +172,7 @@ def _rows(
         .filter(pl.col("month").is_between("valid_from", "valid_to"))
         .filter(~((pl.col("at") == OPENED) & (pl.col("month_at") < len(calendar) // 2)))
         .filter(~((pl.col("at") == CLOSED) & (pl.col("month_at") >= len(calendar) - 6)))
-        .filter(~((pl.col("at") == ABSENT) & (pl.col("month_at") == len(calendar) - 4)))
+        .filter(~((pl.col("at") == ABSENT) & (pl.col("month_at") == len(calendar) - ABSENT_MONTHS_AGO)))
         .with_columns(
             rate=pl.col("people") / 1000 * pl.col("items_a_1000_people") * pl.col("share") * pl.col("volume")
             * leaning.fill_null(1.0) * trend * season * shift
@@ -166,9 +186,11 @@ def _rows(
     )  # fmt: skip
 
 
-def _in_layout(rows: pl.DataFrame, month: date, calendar: list[date]) -> pl.DataFrame:
+def _in_layout(
+    rows: pl.DataFrame, labels: pl.DataFrame, places: pl.DataFrame, month: date, calendar: list[date]
+) -> pl.DataFrame:
     """The published columns as text, with this month's planted faults at the end."""
-    is_spike = pl.col("bnf_code").str.starts_with(QUETIAPINE) & (pl.col("month_at") == len(calendar) - 3)
+    is_spike = pl.col("bnf_code").str.starts_with(QUETIAPINE) & (pl.col("month_at") == len(calendar) - SPIKE_MONTHS_AGO)
     total = pl.col("quantity").cast(pl.Float64) * pl.col("items")
     nic = (total * pl.col("unit_price_gbp") * pl.when(is_spike).then(SPIKE).otherwise(1.0)).round(2)
     text = rows.select(
@@ -177,13 +199,15 @@ def _in_layout(rows: pl.DataFrame, month: date, calendar: list[date]) -> pl.Data
         bnf_code="bnf_code",
         name="presentation_name",
         snomed="snomed_code",
-        quantity="quantity",
+        quantity=pl.col("quantity") + ".",
         items=pl.col("items").cast(pl.String),
-        total=total.cast(pl.Int64).cast(pl.String),
+        total=total.cast(pl.Int64).cast(pl.String) + ".",
         nic=nic.cast(pl.Decimal(18, 2)).cast(pl.String),
     )
-    faults = _faults(text, month, calendar)
-    everything = pl.concat([text, pl.DataFrame(faults, schema=text.schema, orient="row")])
+    faults = [row for _, row in _fault_rows(places)] if month == calendar[-1] else []
+    everything = pl.concat([text, pl.DataFrame(faults, schema=text.schema, orient="row")]).join(
+        labels, on="bnf_code", how="left", maintain_order="left", validate="m:1"
+    )
     fixed = {
         "YEAR_MONTH": f"{month:%Y-%m}",
         "REGIONAL_OFFICE_NAME": "SYNTHETIC REGION",
@@ -193,7 +217,6 @@ def _in_layout(rows: pl.DataFrame, month: date, calendar: list[date]) -> pl.Data
         "PCO_NAME": "SYNTHETIC SUB-ICB LOCATION",
         "PCO_CODE": SUB_ICB,
         "ADDRESS_1": "SYNTHETIC",
-        "BNF_CHAPTER_PLUS_CODE": "",
         "ADQ_USAGE": "0.",
     }
     cost = (pl.col("nic").cast(pl.Float64, strict=False).fill_null(0) * ACTUAL_COST_SHARE).round(5)
@@ -202,38 +225,47 @@ def _in_layout(rows: pl.DataFrame, month: date, calendar: list[date]) -> pl.Data
         **{name: pl.lit("") for name in ("ADDRESS_2", "ADDRESS_3", "ADDRESS_4", "POSTCODE")},
         PRACTICE_NAME="practice_name",
         PRACTICE_CODE="practice_code",
-        BNF_CHEMICAL_SUBSTANCE_CODE=pl.col("bnf_code").str.head(9),
-        BNF_CHEMICAL_SUBSTANCE=pl.lit(""),
+        BNF_CHEMICAL_SUBSTANCE_CODE=pl.col("bnf_code").str.head(
+            pl.when(pl.col("bnf_code").str.len_bytes() == APPLIANCE_CODE).then(4).otherwise(9)
+        ),
+        BNF_CHEMICAL_SUBSTANCE=pl.col("substance").fill_null(""),
         BNF_PRESENTATION_CODE="bnf_code",
         BNF_PRESENTATION_NAME="name",
-        QUANTITY=pl.col("quantity") + ".",
+        BNF_CHAPTER_PLUS_CODE=pl.col("chapter").fill_null(""),
+        QUANTITY="quantity",
         ITEMS=pl.col("items").cast(pl.Int64),
-        TOTAL_QUANTITY=pl.col("total") + ".",
+        TOTAL_QUANTITY="total",
         NIC="nic",
         ACTUAL_COST=cost.cast(pl.Decimal(18, 5)).cast(pl.String),
-        UNIDENTIFIED=pl.when(pl.col("practice_code") == "-").then(pl.lit("Y")).otherwise(pl.lit("N")),
+        UNIDENTIFIED=pl.when(pl.col("practice_code") == NOBODY).then(pl.lit("Y")).otherwise(pl.lit("N")),
         SNOMED_CODE=pl.col("snomed").fill_null(""),
     ).select(COLUMNS)
 
 
-def _faults(text: pl.DataFrame, month: date, calendar: list[date]) -> list[tuple[str, ...]]:
-    """Rows that try the program; see reference/sample/README.md."""
-    codes = text["practice_code"].unique().sort().to_list()
-    if month != calendar[-1] or not codes:
-        return []
-    one = (f"SYNTHETIC PRACTICE {int(codes[0][2:]):02d}", codes[0])
-    two = (f"SYNTHETIC PRACTICE {int(codes[-1][2:]):02d}", codes[-1])
+def _fault_rows(places: pl.DataFrame) -> list[tuple[str, tuple[str, ...]]]:
+    """What is wrong, and the row that is so: it stands at the end of the newest month."""
+    one, two = (places.row(at, named=True) for at in (0, -1))
+    first, last = (one["practice_name"], one["practice_code"]), (two["practice_name"], two["practice_code"])
     ventolin = (VENTOLIN, "Ventolin 100micrograms/dose Evohaler", "222311000001102")
     return [
-        (*one, *ventolin, "200", "1", "200", "1.50"),
-        (*two, *ventolin, "200", "1", "200", "300.00"),
-        (*one, *ventolin, "one", "1", "1", "1.50"),
-        (*one, "03010", "Malformed code", "", "1", "1", "1", "9.99"),
-        (*one, UNKNOWN_CODE, "Unknown SYNTHETIC inhaler", "", "1", "3", "3", "30.00"),
-        ("SYNTHETIC UNIDENTIFIED DOCTORS", "-", *ventolin, "1", "2", "2", "3.00"),
-        ("SYNTHETIC DUMMY PRACTICE", "ZDUMMY", *ventolin, "1", "1", "1", "1.50"),
-        ("SYNTHETIC OUT OF HOURS SERVICE", "Z99999", *ventolin, "1", "4", "4", "6.00"),
+        ("doses claimed as quantity, NIC of one inhaler", (*first, *ventolin, "200.", "1", "200.", "1.50")),
+        ("doses claimed as quantity, NIC of 200 inhalers", (*last, *ventolin, "200.", "1", "200.", "300.00")),
+        ("unreadable number", (*first, *ventolin, "one", "1", "1.", "1.50")),
+        ("malformed BNF code", (*first, "03010", "SYNTHETIC malformed code", "", "1.", "1", "1.", "9.99")),
+        ("unknown respiratory code", (*first, UNKNOWN_CODE, "SYNTHETIC unknown inhaler", "", "1.", "3", "3.", "30.00")),
+        ("unidentified prescriber", ("SYNTHETIC UNIDENTIFIED DOCTORS", NOBODY, *ventolin, "1.", "2", "2.", "3.00")),
+        ("dummy practice", ("SYNTHETIC DUMMY PRACTICE", DUMMY, *ventolin, "1.", "1", "1.", "1.50")),
+        ("cost centre that is no GP practice", ("SYNTHETIC OUT OF HOURS", NOT_GP, *ventolin, "1.", "4", "4.", "6.00")),
     ]
+
+
+def _planted(places: pl.DataFrame, calendar: list[date]) -> tuple[PlantedFault, ...]:
+    """Every fault of a sample of this size: a small one has fewer odd practices."""
+    rows = [PlantedFault(what, calendar[-1], row[1], row[2]) for what, row in _fault_rows(places)]
+    if places.height > ABSENT and len(calendar) >= ABSENT_MONTHS_AGO:
+        absent = PlantedFault("practice missing", calendar[-ABSENT_MONTHS_AGO], places["practice_code"][ABSENT])
+        return (*rows, absent)
+    return tuple(rows)
 
 
 def _mapping(places: pl.DataFrame) -> pl.DataFrame:
@@ -269,7 +301,7 @@ def _epraccur(places: pl.DataFrame, calendar: list[date]) -> pl.DataFrame:
         .otherwise(pl.lit(""))
     )
     others = pl.DataFrame(
-        {"practice_code": ["Z99999"], "practice_name": ["SYNTHETIC OUT OF HOURS SERVICE"], "at": [-1], "setting": ["1"]}
+        {"practice_code": [NOT_GP], "practice_name": ["SYNTHETIC OUT OF HOURS"], "at": [-1], "setting": ["1"]}
     )
     listed = pl.concat(
         [places.select("practice_code", "practice_name", "at", setting=pl.lit("4")), others], how="vertical_relaxed"
