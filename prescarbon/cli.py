@@ -14,7 +14,7 @@ from prescarbon import __version__
 from prescarbon.config import GWP_BASES, Config, parse_month, read_config
 from prescarbon.errors import PrescarbonError
 from prescarbon.manifest import to_json
-from prescarbon.pipeline import explaining, factor_sets, intake, outputs, reviewing
+from prescarbon.pipeline import explaining, factor_sets, finding, intake, measuring, outputs, reviewing
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -221,6 +221,56 @@ def demo(config: Config, say: Say, as_json: bool) -> None:
 
 
 @command()
+@click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
+@click.option("--organisation", metavar="CODE", help="One organisation alone (text output).")
+@click.option("--rank-by", type=click.Choice(["kg", "gbp_per_kg", "effort"]), default="kg", help="What comes first.")
+@click.option("--include-off", is_flag=True, help="Also rules that are off by default.")
+@click.option("--signed-off-only", is_flag=True, help="Only rules a clinical role has signed off.")
+@click.option(
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, XLSX, Parquet or JSON by the ending."
+)
+@MONTH
+@JSON
+def opportunities(
+    config: Config,
+    say: Say,
+    level: str,
+    organisation: str | None,
+    rank_by: str,
+    include_off: bool,
+    signed_off_only: bool,
+    to: Path | None,
+    month: str | None,
+    as_json: bool,
+) -> None:
+    """Rank what could be done next, with kg, £, interval, caveats and the commitment served.
+
+    Example: prescarbon opportunities --level pcn --to opportunities.xlsx
+    """
+    found = finding.find(
+        config,
+        level=level,
+        last_month=parse_month(month) if month else None,
+        rank_by=rank_by,
+        include_off=include_off,
+        include_drafts=not signed_off_only,
+    )
+    if to:
+        finding.write_lines(found, to)
+        say.remark(f"{found.lines.height} lines in {to}")
+    else:
+        say.result(to_json(finding.as_json(found)).rstrip() if as_json else finding.lines_of(found, organisation))
+
+
+@command()
+@click.argument("log", type=FILE)
+@MONTH
+def actions(config: Config, say: Say, log: Path, month: str | None) -> None:
+    """Before and after of the actions in a log (CSV: practice, rule, start date, owner role), with comparators."""
+    say.result(to_json(finding.evaluate(config, log, last_month=parse_month(month) if month else None)).rstrip())
+
+
+@command()
 @click.argument("practice")
 @click.option("--product", metavar="CODE", help="One presentation (BNF code): down to its rows.")
 @MONTH
@@ -305,6 +355,75 @@ def factors_import(config: Config, say: Say, file: Path, name: str | None, as_js
     """
     taken = factor_sets.import_set(config, file, name)
     say.result(to_json(taken).rstrip() if as_json else f"{taken['factor_set']}: {taken['factors']} factors imported")
+
+
+@cli.group(cls=Commands)
+def measures() -> None:
+    """Measures: list, show, run at any level, hold against published values."""
+
+
+@command(measures, "list")
+@JSON
+def measures_list(config: Config, say: Say, as_json: bool) -> None:
+    """List the measures and what each asks."""
+    rows = measuring.list_measures(config)
+    say.result(to_json(rows).rstrip() if as_json else "\n".join(f"{r['id']:36}{r['asks']}" for r in rows))
+
+
+@command(measures, "show")
+@click.argument("wanted", metavar="MEASURE")
+def measures_show(config: Config, say: Say, wanted: str) -> None:
+    """Show everything a measure's file says."""
+    say.result(to_json(measuring.show_measure(config, wanted)).rstrip())
+
+
+@command(measures, "run")
+@click.option("--level", default="practice", help="practice, pcn, sub-icb, icb or place.")
+@MONTH
+@click.option("--months", default=1, type=click.IntRange(1, 60), help="Months summed, ending with --month.")
+@click.option("--measure", "only", multiple=True, help="This measure alone; may be repeated.")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, Parquet or JSON by the ending.")
+@JSON
+def measures_run(
+    config: Config,
+    say: Say,
+    level: str,
+    month: str | None,
+    months: int,
+    only: tuple[str, ...],
+    to: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the measures for every loaded organisation of a level, whatever the scope.
+
+    Example: prescarbon measures run --level sub-icb --month 2022-11 --json
+    """
+    last = parse_month(month) if month else None
+    values = measuring.run(config, level=level, last_month=last, months=months, only=only)
+    if to:
+        measuring.write_values(values, to)
+        say.remark(f"{values.height} values in {to}")
+    else:
+        say.result(to_json(measuring.as_json(values)).rstrip() if as_json else measuring.value_lines(values))
+
+
+@command(measures, "import-published")
+@click.argument("file", type=FILE)
+@click.option("--vintage", metavar="YYYY-MM-DD", help="Day the values were published; default from the file's name.")
+@JSON
+def measures_import_published(config: Config, say: Say, file: Path, vintage: str | None, as_json: bool) -> None:
+    """Keep published measure values as benchmarks (CSV: measure, month, code, numerator, denominator)."""
+    taken = measuring.import_published(config, file, vintage)
+    say.result(to_json(taken).rstrip() if as_json else f"{taken['rows']} published values, vintage {taken['vintage']}")
+
+
+@command(measures, "reconcile")
+@MONTH
+@JSON
+def measures_reconcile(config: Config, say: Say, month: str | None, as_json: bool) -> None:
+    """Ours beside the published values of the same rule, area and month, each difference with its reasons."""
+    rows = measuring.reconcile(config, last_month=parse_month(month) if month else None)
+    say.result(to_json(rows).rstrip() if as_json else measuring.reconciliation_lines(rows))
 
 
 @cli.group(cls=Commands)

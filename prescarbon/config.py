@@ -15,6 +15,7 @@ from prescarbon.errors import DefinitionError
 FILE_NAME = "prescarbon.toml"
 GWP_BASES = ("AR4", "AR5", "AR6")
 MEMBERSHIPS = ("as then", "as now")
+PATHS = {"reference", "formulary", "excluded_products", "campaigns"}
 
 
 def _key(words: str, default: Any = MISSING, *, make: Any = MISSING) -> Any:
@@ -47,6 +48,18 @@ class Config:
         "Generic BNF code → share (0–1) dispensed as the large-can brand; empty takes reference/factors/brand-mix.csv.",
         make=dict,
     )
+    formulary: Path | None = field(
+        default=None,
+        metadata={"words": "Your formulary (CSV as reference/formulary/default.csv); empty takes the shipped one."},
+    )
+    excluded_products: Path | None = field(
+        default=None, metadata={"words": "CSV of products off the list for a while: stock shortages."}
+    )
+    campaigns: Path | None = field(
+        default=None, metadata={"words": "CSV of finished or running campaigns: rule_id, started, note."}
+    )
+    achievable_shares: Mapping[str, float] = _key("rule_id → share (0–1) agreed locally as achievable.", make=dict)
+    show_draft_rules: bool = _key("Show rules without clinical sign-off in practice reports.", False)
     reference: Path | None = field(default=None, metadata={"words": "Another reference folder than the one inside."})
 
 
@@ -82,8 +95,8 @@ def read_config(
         parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)
         given["scope"] = tuple(part.strip() for part in parts if part.strip())
         given["is_scope_given"] = True
-    if "reference" in given:
-        given["reference"] = Path(given["reference"])
+    for key in PATHS & given.keys():
+        given[key] = Path(given[key])
     config = Config(
         home=home or _folder("PRESCARBON_HOME") or user_data_path("prescarbon", appauthor=False),
         out=out or _folder("PRESCARBON_OUT") or Path("reports"),
@@ -116,13 +129,18 @@ def _check(config: Config, where: str) -> None:
         "base_months": type(config.base_months) is int and config.base_months >= 1,
         "suppress_below": type(config.suppress_below) is int and config.suppress_below >= 0,
         "query_up_to": type(config.query_up_to) is int and config.query_up_to >= 0,
-        "brand_mix": isinstance(config.brand_mix, Mapping)
-        and all(_is_number(v) and 0 <= v <= 1 for v in config.brand_mix.values()),
+        "brand_mix": _are_shares(config.brand_mix),
+        "achievable_shares": _are_shares(config.achievable_shares),
+        "show_draft_rules": isinstance(config.show_draft_rules, bool),
     }
     for key, holds in rules.items():
         if not holds:
             words = next(f.metadata["words"] for f in fields(Config) if f.name == key)
             raise DefinitionError(f"{key} = {getattr(config, key)!r} is not allowed.", where=where, remedy=words)
+
+
+def _are_shares(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_number(v) and 0 <= v <= 1 for v in value.values())
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,16 @@ FREE = {"tables", "errors", "config", "manifest"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"pipeline"},
-    "pipeline": {"source", "store", "model", "report", "reference", "reference_checks", "reference_measures", "reference_switches"},
+    "pipeline": {
+        "source",
+        "store",
+        "model",
+        "report",
+        "reference",
+        "reference_checks",
+        "reference_measures",
+        "reference_switches",
+    },
     "report": {"model", "reference"},
     "model": set(),
     "source": {"store", "model", "reference"},

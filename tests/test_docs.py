@@ -25,7 +25,11 @@ def test_generated_pages_are_fresh():
 def test_every_exit_code_is_documented():
     page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
     for thing in vars(errors).values():
-        if isinstance(thing, type) and issubclass(thing, errors.PrescarbonError) and thing is not errors.PrescarbonError:
+        if (
+            isinstance(thing, type)
+            and issubclass(thing, errors.PrescarbonError)
+            and thing is not errors.PrescarbonError
+        ):
             assert re.search(rf"\| {thing.exit_code} \| {thing.__name__} \|", page)
 
 

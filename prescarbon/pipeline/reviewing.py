@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from prescarbon.config import Config
+from prescarbon.errors import DefinitionError
 from prescarbon.pipeline.intake import Taken
-from prescarbon.reference import find_reference
+from prescarbon.reference import find_reference, read_reference
 from prescarbon.reference_checks import find_faults
+from prescarbon.reference_measures import read_measures
+from prescarbon.reference_switches import list_faults
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.months import Store
 
@@ -50,7 +53,14 @@ def taken_json(taken: Taken) -> dict[str, Any]:
 
 def reference_faults(config: Config) -> list[dict[str, Any]]:
     """Every fault of the reference data."""
-    return [asdict(fault) for fault in find_faults(find_reference(config.reference))]
+    root = find_reference(config.reference)
+    faults = [asdict(fault) for fault in find_faults(root)]
+    other = list_faults(root, config.formulary)
+    try:
+        read_measures(root, set(read_reference(root).sources))
+    except DefinitionError as error:
+        other += str(error).splitlines()
+    return faults + [{"file": "definitions", "line": 0, "column": "", "value": "", "reason": text} for text in other]
 
 
 def organisations_import(config: Config, files: Sequence[Path], *, as_of: date | None) -> list[dict[str, Any]]:

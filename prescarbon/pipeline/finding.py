@@ -1,0 +1,233 @@
+"""Switch rules over the loaded months: the ranked opportunities of practices, PCNs, sub-ICB locations and the ICB."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from prescarbon.config import Config
+from prescarbon.errors import InputError
+from prescarbon.manifest import to_json
+from prescarbon.model.actions import evaluate_actions
+from prescarbon.model.opportunities import (
+    OpportunityOptions,
+    claim_units,
+    find_opportunities,
+    find_quiet,
+    roll_up,
+    sum_volumes,
+    total_savings,
+)
+from prescarbon.model.opportunity_draws import tabulate_draws
+from prescarbon.model.switch_pairs import hand_over
+from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.reference_switches import (
+    Switches,
+    read_actions_log,
+    read_campaigns,
+    read_excluded,
+    read_switches,
+)
+from prescarbon.report.numbers import number, percent, pounds
+from prescarbon.report.safety import formula_safe
+from prescarbon.report.workbook import Sheet, write_workbook
+from prescarbon.store.atomic import publishing, writing_to
+
+MONTHS = 12
+LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
+DRAFT_WORDS = "DRAFT: no clinical role has signed this rule off"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Opportunities of one level, the union of their savings, and who has none that stands out."""
+
+    evidence: Evidence
+    switches: Switches
+    lines: pl.DataFrame
+    totals: pl.DataFrame
+    quiet: tuple[str, ...]
+
+
+def find(
+    config: Config,
+    *,
+    level: str = "practice",
+    last_month: date | None = None,
+    rank_by: str = "kg",
+    include_off: bool = False,
+    include_drafts: bool = True,
+    evidence: Evidence | None = None,
+) -> Found:
+    """Table OPPORTUNITIES of every organisation of the level in scope, over at most the last twelve loaded months.
+
+    Rules and formulary are those in force on the last month, or on the day the newest rule begins, whichever is later.
+
+    Raises:
+        InputError: the level is none, or a local file (formulary, excluded products, campaigns) is wrong.
+        DefinitionError: a rule is wrong.
+    """
+    if level not in LEVELS:
+        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(LEVELS)}.")
+    known = evidence or gather(config, last_month=last_month)
+    switches = read_switches(known.reference.root, config.formulary)
+    options = _options(config, known, switches, rank_by, include_off=include_off, include_drafts=include_drafts)
+    factors = known.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    members = _memberships(known)
+    footprint = known.footprint.lazy()
+    lines = find_opportunities(
+        switches.rules, footprint, known.reference.products, factors, switches.formulary, members, options
+    )
+    if level != "practice":
+        volumes = sum_volumes(footprint, options)
+        claims = claim_units(
+            switches.rules, volumes, known.reference.products, factors, switches.formulary, members, options
+        )
+        lines = roll_up(lines.collect().lazy(), members, LEVELS[level], options, claims)
+    collected = lines.collect().with_columns(level=pl.lit(level))
+    organisations = members.select(organisation_code=LEVELS[level]).drop_nulls().unique()
+    quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
+    return Found(known, switches, collected, total_savings(collected.lazy()).collect(), tuple(quiet))
+
+
+def _options(
+    config: Config, evidence: Evidence, switches: Switches, rank_by: str, *, include_off: bool, include_drafts: bool
+) -> OpportunityOptions:
+    period = evidence.months[-MONTHS:]
+    reference = evidence.reference
+    factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    draws = tabulate_draws(factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws)
+    local: dict[str, Any] = {}
+    if config.excluded_products:
+        local["excluded"] = read_excluded(config.excluded_products)
+    if config.campaigns:
+        local["campaigns"] = read_campaigns(config.campaigns)
+    return OpportunityOptions(
+        period_start=period[0],
+        period_end=period[-1],
+        read_on=max(period[-1], *(rule.valid_from for rule in switches.rules)),
+        include_off=include_off,
+        include_drafts=include_drafts,
+        achievable_shares=dict(config.achievable_shares),
+        rank_by=rank_by,  # type: ignore[arg-type]  # click has checked it
+        guards=switches.guards,
+        draws=draws,
+        **local,
+    )
+
+
+def _memberships(evidence: Evidence) -> pl.LazyFrame:
+    """practice_code, pcn_code, sub_icb_code, icb_code, peer_group (one of all) and patients of the newest month."""
+    newest = evidence.list_sizes.filter(pl.col("month") == evidence.months[-1]).select("practice_code", "patients")
+    return (
+        evidence.practices.lazy()
+        .select("practice_code", "pcn_code", "sub_icb_code", "icb_code")
+        .join(newest.lazy(), on="practice_code", how="left")
+        .with_columns(peer_group=pl.lit(None, pl.String))
+    )
+
+
+def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> list[dict[str, Any]]:
+    """Before and after of every action in a log (CSV: practice, rule, start date, owner role), with comparators.
+
+    Raises:
+        InputError: the log is wrong, or nothing is loaded.
+    """
+    evidence = gather(config, last_month=last_month)
+    switches = read_switches(evidence.reference.root, config.formulary)
+    peers = evidence.practices.lazy().select("practice_code", peer_group=pl.lit("all"))
+    found = evaluate_actions(
+        read_actions_log(log), switches.rules, evidence.footprint.lazy(), evidence.reference.products, peers,
+        last_month=evidence.months[-1],
+    )  # fmt: skip
+    return found.collect().to_dicts()
+
+
+def code_lists(config: Config) -> list[dict[str, Any]]:
+    """What a clinical system needs: rule_id, side, bnf_code, product_name, snomed_code, search."""
+    evidence = gather(config)
+    switches = read_switches(evidence.reference.root, config.formulary)
+    return hand_over(switches.rules, evidence.reference.products).collect().to_dicts()
+
+
+def as_json(found: Found) -> dict[str, Any]:
+    """{"opportunities": [...], "totals": [...], "nothing_stands_out": [...]}."""
+    return {
+        "opportunities": found.lines.to_dicts(),
+        "totals": found.totals.to_dicts(),
+        "nothing_stands_out": list(found.quiet),
+    }
+
+
+def lines_of(found: Found, organisation: str | None = None) -> str:
+    """The ranked lines of each organisation as text, drafts marked; "Nothing stands out" where that is so."""
+    names = dict(found.evidence.practices.select("practice_code", "practice_name").iter_rows())
+    written: list[str] = []
+    ranked = found.lines.filter(pl.col("gate") == "ranked").sort("organisation_code", "rank")
+    for (code,), rows in ranked.group_by("organisation_code", maintain_order=True):
+        if organisation is None or code == organisation:
+            written.append(f"{names.get(str(code), code)} ({code})")
+            written += [_line(row) for row in rows.to_dicts()]
+    written += [
+        f"{names.get(code, code)} ({code}): nothing stands out in this period."
+        for code in found.quiet
+        if organisation in (None, code)
+    ]
+    return "\n".join(written)
+
+
+def _line(row: dict[str, Any]) -> str:
+    basis = row["rank_basis"]
+    share = row["achievable_share"]
+    expected = (
+        f"expected {number(row['kg_expected'])} kg at {percent(share)} achievable"
+        if share is not None
+        else "share achievable not known"
+    )
+    return (
+        f"  {row['rank']}. {row['title']}{' [' + DRAFT_WORDS + ']' if row['is_draft'] else ''}\n"
+        f"     {number(row['items'])} items, {number(row['units'])} {row['unit_name']}; {basis.replace('_', ' ')}: "
+        f"{number(row[f'kg_{basis}'])} kg CO2e ({number(row[f'kg_{basis}_low'])} to {number(row[f'kg_{basis}_high'])}), "
+        f"cost change {pounds(row[f'cost_change_{basis}_gbp'])} (prices of {_date(row['price_date'])}); all of it {number(row['kg_theoretical'])} kg; {expected}; "
+        f"commitment {row['commitment']}\n     {row['caveats']}"
+    )
+
+
+def _date(value: date | None) -> str:
+    return f"{value:%B %Y}" if value else "these months"
+
+
+def write_lines(found: Found, file: Path) -> None:
+    """CSV, Parquet, JSON or XLSX by the file's ending.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
+    """
+    writers: dict[str, Callable[[Path], object]] = {
+        ".csv": lambda draft: formula_safe(found.lines).write_csv(draft),
+        ".parquet": found.lines.write_parquet,
+        ".json": lambda draft: draft.write_text(to_json(as_json(found)), "utf-8"),
+        ".xlsx": lambda draft: write_workbook(draft, _sheets(found), found.evidence.manifest("opportunities")),
+    }
+    if file.suffix not in writers:
+        raise InputError(f"{file.name} ends in none of {', '.join(writers)}.", remedy="Choose one of these endings.")
+    with writing_to(file.parent, "Choose another folder."), publishing(file) as draft:
+        writers[file.suffix](draft)
+
+
+def _sheets(found: Found) -> Sequence[Sheet]:
+    columns = [
+        ("organisation_code", "text"), ("rank", "count"), ("title", "text"), ("items", "count"), ("units", "count"),
+        ("kg_theoretical_low", "kg"), ("kg_theoretical", "kg"), ("kg_theoretical_high", "kg"), ("kg_expected", "kg"),
+        ("kg_to_peer", "kg"), ("cost_change_theoretical_gbp", "gbp"), ("price_basis", "text"), ("price_date", "month"),
+        ("achievable_share", "share"), ("gate", "text"), ("gate_reason", "text"), ("commitment", "text"),
+        ("is_draft", "text"), ("from_codes", "text"), ("to_codes", "text"), ("caveats", "text"),
+    ]  # fmt: skip
+    rows = found.lines.sort("organisation_code", "rank", "rule_id", nulls_last=True).select(name for name, _ in columns)
+    notes = [
+        "Every rule is a draft until a clinical role signs it off. Add up the counted columns of the CSV, not these."
+    ]
+    return [Sheet("Opportunities", columns, rows.rows(), notes)]
