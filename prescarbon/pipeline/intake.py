@@ -116,7 +116,7 @@ def _wanted(offered: dict[date, PortalMonth], held: dict[str, MonthManifest], mo
         return [m for m in sorted(offered) if m >= first]
     first, last = parse_months(months)
     asked = [m for m in sorted(offered) if first <= m <= (last or newest)]
-    missing = [m for m in (first, last) if m is not None and m not in offered]
+    missing = sorted({m for m in (first, last) if m is not None and m not in offered})
     if missing or not asked:
         gone = ", ".join(f"{m:%Y-%m}" for m in missing or [first])
         raise PortalError(
