@@ -14,7 +14,7 @@ from prescarbon import __version__
 from prescarbon.config import GWP_BASES, Config, parse_month, read_config
 from prescarbon.errors import PrescarbonError
 from prescarbon.manifest import to_json
-from prescarbon.pipeline import explaining, factor_sets, finding, intake, measuring, outputs, reviewing
+from prescarbon.pipeline import explaining, factor_sets, finding, intake, measuring, outputs, reviewing, trending
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -260,6 +260,112 @@ def opportunities(
         say.remark(f"{found.lines.height} lines in {to}")
     else:
         say.result(to_json(finding.as_json(found)).rstrip() if as_json else finding.lines_of(found, organisation))
+
+
+LEVEL = click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
+ORGANISATION = click.option("--organisation", metavar="CODE", help="One organisation alone.")
+
+
+@command()
+@click.argument("measure")
+@LEVEL
+@ORGANISATION
+@MONTH
+@JSON
+def trend(
+    config: Config, say: Say, measure: str, level: str, organisation: str | None, month: str | None, as_json: bool
+) -> None:
+    """Show a measure month by month: rolling year, same month last year, XmR limits, signals, known breaks.
+
+    Example: prescarbon trend kg_per_inhaler --level pcn --organisation U12345
+    """
+    last = parse_month(month) if month else None
+    rows = trending.trend(config, measure, level=level, organisation=organisation, last_month=last)
+    columns = (
+        "organisation_code",
+        "month",
+        "value",
+        "rolling_value",
+        "value_last_year",
+        "lower",
+        "upper",
+        "signal",
+        "break_words",
+    )
+    say.result(to_json(rows).rstrip() if as_json else trending.lines(rows, columns))
+
+
+@command()
+@LEVEL
+@ORGANISATION
+@click.option(
+    "--before", metavar="FIRST:LAST", help="Period compared with; default the twelve months before the last twelve."
+)
+@click.option("--after", metavar="FIRST:LAST", help="Period compared; default the last twelve months.")
+@click.option("--by-product", is_flag=True, help="One row a product.")
+@JSON
+def change(
+    config: Config,
+    say: Say,
+    level: str,
+    organisation: str | None,
+    before: str | None,
+    after: str | None,
+    by_product: bool,
+    as_json: bool,
+) -> None:
+    """Split what changed in inhaler carbon into volume, mix and factor; the parts add up exactly."""
+    rows = trending.change(
+        config, level=level, organisation=organisation, before=before, after=after, by_product=by_product
+    )
+    columns = (
+        "organisation_code", "series_code", "before", "after", "kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix",
+        "kg_factor", "kg_left_out",
+    )  # fmt: skip
+    say.result(to_json(rows).rstrip() if as_json else trending.lines(rows, columns))
+
+
+@command()
+@click.argument("measure")
+@click.option("--peers", default="all", help="all, pcn or nearest.")
+@MONTH
+@JSON
+def compare(config: Config, say: Say, measure: str, peers: str, month: str | None, as_json: bool) -> None:
+    """Hold each practice beside its peers: over-dispersed funnel, gates, a neutral verdict. No league table.
+
+    Example: prescarbon compare saba --peers nearest
+    """
+    rows = trending.compare(config, measure, peers=peers, last_month=parse_month(month) if month else None)
+    columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
+    say.result(to_json(rows).rstrip() if as_json else trending.lines(rows, columns))
+
+
+@command()
+@click.option("--level", default="icb", help="practice, pcn, sub-icb, icb or place.")
+@click.option(
+    "--returns",
+    type=FILE,
+    help="CSV of values sent in: organisation_code, level, period_start, period_end, kpi_id, value.",
+)
+@MONTH
+@JSON
+def kpis(config: Config, say: Say, level: str, returns: Path | None, month: str | None, as_json: bool) -> None:
+    """Hold the trend KPIs against their targets; the five Annex KPIs wait for a return and say so."""
+    rows = trending.kpis(config, level=level, last_month=parse_month(month) if month else None, returns=returns)
+    columns = (
+        "organisation_code",
+        "kpi_id",
+        "title",
+        "value",
+        "low",
+        "high",
+        "expected",
+        "target",
+        "signal",
+        "track",
+        "status",
+    )
+    say.result(to_json(rows).rstrip() if as_json else trending.lines(rows, columns))
 
 
 @command()

@@ -1,0 +1,132 @@
+"""trend, change, compare, kpis as a user types them, on a small SYNTHETIC sample with known shape."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from prescarbon.cli import cli
+from prescarbon.reference import find_reference
+from prescarbon.source.files import take_file
+from prescarbon.source.organisations import import_organisations
+from prescarbon.source.sample import write_sample
+from prescarbon.store.months import Store
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    sample = write_sample(
+        home / "sample", find_reference() / "sample" / "catalogue.csv", practices=12, pcns=3, months=26
+    )
+    import_organisations(sample.organisations, home)
+    for file in sample.epd:
+        take_file(Store(home), file)
+    return home
+
+
+def run(home: Path, *words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(cli, [*map(str, words), "--home", str(home), "--scope", "gp"], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr
+
+
+def rows(home: Path, *words: object) -> list[dict]:
+    return json.loads(run(home, *words, "--json"))
+
+
+def test_a_trend_has_limits_from_the_first_two_years_and_a_rolling_level(home):
+    found = rows(home, "trend", "kg_per_inhaler", "--level", "icb")
+    assert len(found) == 26
+    assert all(r["lower"] < r["centre"] < r["upper"] for r in found)
+    assert [r["rolling_value"] is None for r in found] == [True] * 11 + [False] * 15
+    last = found[-12:]
+    assert found[-1]["rolling_value"] == pytest.approx(
+        sum(r["numerator"] for r in last) / sum(r["denominator"] for r in last)
+    )
+    assert found[-1]["value_last_year"] == pytest.approx(found[-13]["value"])
+    mean = sum(r["value"] for r in found[:24]) / 24
+    assert found[-1]["centre"] == pytest.approx(mean)
+
+
+def test_known_breaks_are_marked_on_their_month(home):
+    found = rows(home, "trend", "saba", "--level", "icb")
+    marked = {r["month"]: r["break_words"] for r in found if r["break_words"]}
+    assert set(marked) == {"2024-01-01", "2025-01-01", "2026-01-01"}
+
+
+def test_a_sum_is_judged_per_dispensing_day(home):
+    found = rows(home, "trend", "kg_inhalers", "--level", "icb")
+    december = next(r for r in found if r["month"] == "2025-12-01")
+    assert december["dispensing_days"] == 21  # 23 weekdays less Christmas Day and Boxing Day
+    assert december["value_per_day"] == pytest.approx(december["value"] / 21)
+
+
+@pytest.mark.parametrize("level", ["practice", "pcn", "sub-icb", "icb"])
+def test_a_change_is_volume_mix_and_factor_to_the_last_digit(home, level):
+    for row in rows(home, "change", "--level", level):
+        parts = [Decimal(str(row[k])) for k in ("kg_volume", "kg_mix", "kg_factor", "kg_left_out")]
+        assert sum(parts) == pytest.approx(
+            Decimal(str(row["kg_after"])) - Decimal(str(row["kg_before"])), abs=Decimal("1e-6")
+        )
+
+
+def test_products_add_up_to_the_organisation(home):
+    (whole,) = rows(home, "change", "--level", "icb")
+    parts = rows(home, "change", "--level", "icb", "--by-product")
+    assert sum(p["kg_change"] for p in parts) == pytest.approx(whole["kg_change"])
+    assert (whole["before"], whole["after"]) == ("2024-02 to 2025-01", "2025-02 to 2026-01")
+
+
+def test_a_period_that_is_not_loaded_is_one_sentence(home):
+    assert "a period has no loaded month" in run(home, "change", "--before", "2019-01:2019-12", code=3)
+
+
+@pytest.mark.parametrize("peers", ["all", "pcn", "nearest"])
+@pytest.mark.parametrize("measure", ["kg_per_inhaler", "saba"])
+def test_every_practice_is_judged_in_neutral_words(home, measure, peers):
+    found = rows(home, "compare", measure, "--peers", peers)
+    assert len(found) == 12
+    assert {r["verdict"] for r in found} <= {"lower than most", "about the same as others", "higher than most", None}
+    assert all((r["verdict"] is None) == (r["gate"] == "listed") for r in found)
+
+
+def test_the_way_peers_were_found_is_told(home):
+    assert "nearest practices by list size" in rows(home, "compare", "saba", "--peers", "nearest")[0]["peers"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(["kg_inhalers"], "no funnel fits it"), (["saba", "--peers", "foes"], "are no peers")]
+)
+def test_what_cannot_be_compared_is_one_sentence(home, words, says):
+    assert says in run(home, "compare", *words, code=3)
+
+
+def test_kpis_are_measured_or_wait_and_are_never_zero(home):
+    found = {r["kpi_id"]: r for r in rows(home, "kpis")}
+    assert found["inhaler-carbon"]["status"] == "measured"
+    waiting = [r for r in found.values() if r["status"] == "awaiting return"]
+    assert [r["title"] for r in waiting] == [
+        "Patient feedback",
+        "Staff surveys on training",
+        "Carbon data obtained from wholesalers",
+        "Audit of medicines transport",
+        "Partnership working",
+    ]
+    assert all(r["value"] is None and r["track"] == "no judgement" for r in waiting)
+
+
+def test_a_return_that_was_sent_in_is_shown(home, tmp_path):
+    file = tmp_path / "returns.csv"
+    file.write_text(
+        "organisation_code,level,period_start,period_end,kpi_id,value\nSYNICB,icb,2025-04-01,2026-01-01,annex-2,0.62\n"
+    )
+    found = {r["kpi_id"]: r for r in rows(home, "kpis", "--returns", file)}
+    assert (found["annex-2"]["value"], found["annex-2"]["status"]) == (0.62, "measured")
+
+
+def test_a_target_without_its_baseline_loaded_is_not_judged(home):
+    found = {r["kpi_id"]: r for r in rows(home, "kpis")}
+    assert (found["inhaler-carbon"]["expected"], found["inhaler-carbon"]["track"]) == (None, "no judgement")
