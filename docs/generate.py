@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from click.testing import CliRunner
 
 from prescarbon.cli import cli
 from prescarbon.tables import data_dictionary
@@ -13,11 +14,11 @@ HERE = Path(__file__).parent / "reference"
 
 def commands(command: click.Command, words: str) -> Iterator[str]:
     """Every command with its help as Markdown."""
-    with click.Context(command, info_name=words, max_content_width=100, terminal_width=100) as context:
-        yield f"## {words}"
-        yield "```text"
-        yield command.get_help(context)
-        yield "```"
+    asked = CliRunner().invoke(cli, [*words.split()[1:], "--help"], prog_name="prescarbon", terminal_width=100)
+    yield f"## {words}"
+    yield "```text"
+    yield asked.stdout.rstrip()
+    yield "```"
     if isinstance(command, click.Group):
         for name, child in sorted(command.commands.items()):
             yield from commands(child, f"{words} {name}")
