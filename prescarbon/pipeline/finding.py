@@ -73,24 +73,46 @@ def find(
     if level not in LEVELS:
         raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(LEVELS)}.")
     known = evidence or gather(config, last_month=last_month)
-    switches = read_switches(known.reference.root, config.formulary)
-    options = _options(config, known, switches, rank_by, include_off=include_off, include_drafts=include_drafts)
-    factors = known.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
-    members = _memberships(known)
-    footprint = known.footprint.lazy()
-    lines = find_opportunities(
-        switches.rules, footprint, known.reference.products, factors, switches.formulary, members, options
-    )
+    return at_level(prepare(config, known, rank_by, include_off=include_off, include_drafts=include_drafts), level)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The practice lines and the arithmetic behind them: what every level is summed from."""
+
+    evidence: Evidence
+    switches: Switches
+    options: OpportunityOptions
+    members: pl.LazyFrame
+    lines: pl.LazyFrame
+    claims: pl.LazyFrame
+
+
+def prepare(
+    config: Config, evidence: Evidence, rank_by: str = "kg", *, include_off: bool = False, include_drafts: bool = True
+) -> Prepared:
+    """Find the opportunities of every practice in the evidence, once for all levels."""
+    switches = read_switches(evidence.reference.root, config.formulary)
+    options = _options(config, evidence, switches, rank_by, include_off=include_off, include_drafts=include_drafts)
+    factors = evidence.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    members = _memberships(evidence)
+    footprint, products = evidence.footprint.lazy(), evidence.reference.products
+    lines = find_opportunities(switches.rules, footprint, products, factors, switches.formulary, members, options)
+    volumes = sum_volumes(footprint, options)
+    claims = claim_units(switches.rules, volumes, products, factors, switches.formulary, members, options)
+    return Prepared(evidence, switches, options, members, lines.collect().lazy(), claims.collect().lazy())
+
+
+def at_level(prepared: Prepared, level: str) -> Found:
+    """The prepared opportunities summed and ranked at a level."""
+    lines = prepared.lines
     if level != "practice":
-        volumes = sum_volumes(footprint, options)
-        claims = claim_units(
-            switches.rules, volumes, known.reference.products, factors, switches.formulary, members, options
-        )
-        lines = roll_up(lines.collect().lazy(), members, LEVELS[level], options, claims)
+        lines = roll_up(lines, prepared.members, LEVELS[level], prepared.options, prepared.claims)
     collected = lines.collect().with_columns(level=pl.lit(level))
-    organisations = members.select(organisation_code=LEVELS[level]).drop_nulls().unique()
+    organisations = prepared.members.select(organisation_code=LEVELS[level]).drop_nulls().unique()
     quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
-    return Found(known, switches, collected, total_savings(collected.lazy()).collect(), tuple(quiet))
+    totals = total_savings(collected.lazy()).collect()
+    return Found(prepared.evidence, prepared.switches, collected, totals, tuple(quiet))
 
 
 def _options(

@@ -21,7 +21,8 @@ from prescarbon.source.organisations import read_practices
 from prescarbon.store.atomic import publishing, writing_to
 
 LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
-PLACE = "place"
+PLACE, GROUP = "place", "group"
+SCOPE = "all practices in scope"
 PUBLISHED_COLUMNS = {"measure", "month", "code", "numerator", "denominator"}
 
 
@@ -88,7 +89,7 @@ def memberships(evidence: Evidence, level: str) -> pl.LazyFrame:
     months = []
     for month in evidence.months:
         force = practices_in_force(practices, month, evidence.config.membership)
-        code = _place(evidence, pl.col("practice_code")) if level == PLACE else pl.col(LEVELS[level])
+        code = _organisation(evidence, level)
         months.append(
             force.select(
                 "practice_code",
@@ -110,6 +111,12 @@ def memberships(evidence: Evidence, level: str) -> pl.LazyFrame:
     return known.drop_nulls("organisation_code").join(
         with_rows.select("practice_code").unique(), on="practice_code", how="semi"
     )
+
+
+def _organisation(evidence: Evidence, level: str) -> pl.Expr:
+    if level == GROUP:
+        return pl.lit(SCOPE)
+    return _place(evidence, pl.col("practice_code")) if level == PLACE else pl.col(LEVELS[level])
 
 
 def _place(evidence: Evidence, practice: pl.Expr) -> pl.Expr:

@@ -13,10 +13,12 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
+from prescarbon.manifest import RunManifest
 from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pipeline.pages import Views
 from prescarbon.pipeline.restatements import find_restatements, last_manifest
 from prescarbon.reference import read_reference
-from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
+from prescarbon.report.html import IndexRow, Totals, ics_html, index_html, pcn_html, practice_html
 from prescarbon.report.numbers import Interval
 from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
 from prescarbon.report.safety import formula_safe, page_name
@@ -70,28 +72,51 @@ def write_report(
     manifest = evidence.manifest("report")
     manifest = replace(manifest, restatements=tuple(find_restatements(last_manifest(config.out), manifest)))
     final = config.out / evidence.manifests[-1].month
-    pages = []
     with replacing_folder(final) as draft:
-        for name in ("practice", "workbook", "data"):
+        for name in ("practice", "pcn", "workbook", "data"):
             (draft / name).mkdir()
         _write_tables(evidence, draft / "data")
-        built = [p for p in practice_pages(evidence) if practice is None or p.practice_code == practice]
-        for done, page in enumerate(built, start=1):
-            address = f"practice/{page_name(page.practice_code)}"
-            (draft / address).write_text(practice_html(page, manifest), "utf-8")
-            workbook = draft / "workbook" / Path(address).with_suffix(".xlsx").name
-            write_workbook(workbook, practice_sheets(page), manifest, page.notes)
-            pages.append(IndexRow(page, address))
-            progress(done, len(built))
-        rows = sorted(pages, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
-        (draft / "index.html").write_text(index_html(rows, manifest, _totals(evidence)), "utf-8")
+        rows = _write_pages(evidence, manifest, draft, practice, progress)
         (draft / "manifest.json").write_text(manifest.to_json(), "utf-8")
-    return Pack(final, final / "index.html", tuple(final / row.address for row in pages), evidence.warnings)
+    return Pack(final, final / "index.html", tuple(final / row.address for row in rows), evidence.warnings)
+
+
+def _write_pages(
+    evidence: Evidence, manifest: RunManifest, folder: Path, practice: str | None, progress: Progress
+) -> list[IndexRow]:
+    """Every page and workbook of the run; the practices in order of PCN and name."""
+    views = Views(evidence, list(practice_pages(evidence)))
+    pages = list(views.practices())
+    shown = [p for p in pages if practice is None or p.practice_code == practice]
+    rows = []
+    for done, page in enumerate(shown, start=1):
+        address = f"practice/{page_name(page.practice_code)}"
+        (folder / address).write_text(practice_html(page, manifest), "utf-8")
+        workbook = folder / "workbook" / Path(address).with_suffix(".xlsx").name
+        write_workbook(workbook, practice_sheets(page), manifest, page.notes)
+        rows.append(IndexRow(page, address))
+        progress(done, len(shown))
+    pcns = list(views.pcns(pages))
+    for pcn in pcns:
+        (folder / "pcn" / page_name(pcn.pcn_code)).write_text(pcn_html(pcn, manifest), "utf-8")
+    totals = _totals(evidence)
+    (folder / "ics.html").write_text(ics_html(views.ics(pcns, totals.inhaler_kg, totals.total_kg), manifest), "utf-8")
+    ordered = sorted(rows, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
+    addresses = {pcn.pcn_code: f"pcn/{page_name(pcn.pcn_code)}" for pcn in pcns}
+    (folder / "index.html").write_text(index_html(ordered, manifest, totals, addresses), "utf-8")
+    return rows
 
 
 def write_demo(config: Config, *, progress: Named = _quiet_named) -> Pack:
     """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months."""
-    demo = replace(config, home=config.home / "demo", out=config.out / "demo", scope=("gp",), is_scope_given=True)
+    demo = replace(
+        config,
+        home=config.home / "demo",
+        out=config.out / "demo",
+        scope=("gp",),
+        is_scope_given=True,
+        show_draft_rules=True,
+    )
     root = read_reference(config.reference).root
     sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
     import_organisations(sample.organisations, demo.home)

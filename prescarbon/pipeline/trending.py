@@ -24,7 +24,7 @@ from prescarbon.model.measure_definitions import Measure
 from prescarbon.model.measures import run_measures
 from prescarbon.model.trend import dispensing_days, find_signals, last_year, per_dispensing_day, rolling_year
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.measuring import LEVELS, PLACE, memberships
+from prescarbon.pipeline.measuring import GROUP, LEVELS, PLACE, memberships
 from prescarbon.reference_measures import read_measures
 from prescarbon.reference_switches import read_typed
 from prescarbon.source.organisations import read_practice_traits
@@ -33,6 +33,7 @@ from prescarbon.tables import KPIS, TARGETS
 Funnel = Callable[[pl.LazyFrame, Sequence[str]], pl.LazyFrame]
 YEAR = 12
 BASELINE_POINTS = 24  # limits over a long slide lie in its middle: the first two years set them where there are more
+INHALER_KG, OTHER_KG = ("kg_inhalers", "kg_inhalers_per_1000", "kg_per_inhaler"), ("kg_medicines",)
 BY = ["organisation_code", "level", "measure_id"]
 
 
@@ -214,7 +215,12 @@ def _beside_nearest(evidence: Evidence, values: pl.LazyFrame, funnel: Funnel) ->
 
 
 def kpis(
-    config: Config, *, level: str = "icb", last_month: date | None = None, returns: Path | None = None
+    config: Config,
+    *,
+    level: str = "icb",
+    last_month: date | None = None,
+    returns: Path | None = None,
+    evidence: Evidence | None = None,
 ) -> list[dict[str, Any]]:
     """Every KPI of the organisations of a level in scope: measured and held against its target, or awaiting a return.
 
@@ -223,9 +229,9 @@ def kpis(
     Raises:
         InputError: no such level, or the returns file is wrong.
     """
-    if level not in (*LEVELS, PLACE):
+    if level not in (*LEVELS, PLACE, GROUP):
         raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join((*LEVELS, PLACE))}.")
-    evidence = gather(config, last_month=last_month)
+    evidence = evidence or gather(config, last_month=last_month)
     folder = evidence.reference.root / "targets"
     listed, targets = read_typed(folder / "kpis.csv", KPIS.schema), read_typed(folder / "targets.csv", TARGETS.schema)
     wanted = (
@@ -233,7 +239,9 @@ def kpis(
     )
     measures = _measures(evidence, wanted)
     period = evidence.months[-YEAR:]
-    values = _values(evidence, measures, level, [(period[0], period[-1])])
+    values = _with_drawn_intervals(
+        evidence, _values(evidence, measures, level, [(period[0], period[-1])]), level, period
+    )
     monthly = per_dispensing_day(
         monthly_values(evidence, measures, level).drop("period_start", "period_end"),
         dispensing_days(evidence.months[0], evidence.months[-1]),
@@ -255,6 +263,35 @@ def kpis(
             },
         )  # fmt: skip
     return gather_kpis(listed, values, targets, trajectory, newest_signals(signals.lazy()), sent).collect().to_dicts()
+
+
+def _with_drawn_intervals(evidence: Evidence, values: pl.LazyFrame, level: str, period: Sequence[date]) -> pl.LazyFrame:
+    """The values with low and high from the shared factor draws where they rest on kilograms: one interval everywhere.
+
+    A measure's own ends add up the ends of every factor, as if all were wrong the same way at once.
+    """
+    members = (
+        memberships(evidence, level).filter(pl.col("month") == period[-1]).select("practice_code", "organisation_code")
+    )
+    is_inhaler = pl.col("reads_as") != "not an inhaler"
+    rows = evidence.footprint.lazy().filter(pl.col("month").is_in(period)).join(members, on="practice_code")
+    drawn = []
+    for ids, part in ((INHALER_KG, rows.filter(is_inhaler)), (OTHER_KG, rows.filter(~is_inhaler))):
+        found = evidence.intervals(part, ["organisation_code"]).lazy()
+        ends = found.select(
+            "organisation_code", *(_share_of_centre(end).alias(f"{end}_share") for end in ("low", "high"))
+        )
+        drawn.append(ends.join(pl.LazyFrame({"measure_id": list(ids)}), how="cross"))
+    return (
+        values.join(pl.concat(drawn), on=["organisation_code", "measure_id"], how="left")
+        .with_columns(pl.coalesce(pl.col("value") * pl.col(f"{end}_share"), end).alias(end) for end in ("low", "high"))
+        .drop("low_share", "high_share")
+    )
+
+
+def _share_of_centre(end: str) -> pl.Expr:
+    centre = pl.col("kg_co2e").cast(pl.Float64)
+    return pl.when(centre > 0).then(pl.col(f"kg_{end}").cast(pl.Float64) / centre)
 
 
 def _baselines(evidence: Evidence, targets: pl.LazyFrame, level: str) -> pl.LazyFrame:

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from prescarbon.report.numbers import number
-from prescarbon.report.practice import MonthPoint
+from prescarbon.report.parts import SignalPoint
 
 BLUE, DARK, GREY, PALE = "#005EB8", "#003087", "#425563", "#AEB7BD"
 STYLE: dict[Any, Any] = {
@@ -34,37 +34,53 @@ def svg(figure: Figure, *, title: str) -> str:
     return body.replace("<svg ", f'<svg role="img" aria-label="{safe}" ', 1)
 
 
-def monthly_inhaler_kg(trend: Sequence[MonthPoint]) -> str:
-    """Inhaler kg CO2e by month: the central value as a line, low to high as a band. Empty text below two months."""
-    known = [(point.month, point.inhaler_kg) for point in trend if point.inhaler_kg is not None]
+def signal_chart(points: Sequence[SignalPoint], title: str) -> str:
+    """A series with its limits, signals as filled squares and known breaks as labelled lines. Empty below two points."""
+    known = [(place, p) for place, p in enumerate(points) if p.value is not None]
     if len(known) < 2:
         return ""
-    months = [f"{m:%b}\n{m:%Y}" if i == 0 or m.month == 1 else f"{m:%b}" for i, (m, _) in enumerate(known)]
-    central = [interval.central for _, interval in known]
-    places = range(len(known))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 2.3), layout="constrained")
-        axes = figure.add_subplot()
-        axes.fill_between(places, [i.low for _, i in known], [i.high for _, i in known], color=BLUE, alpha=0.15, lw=0)
-        axes.plot(places, central, color=DARK, lw=1.8, marker="o", ms=3)
+        figure = Figure(figsize=(7.2, 2.2))
+        axes = figure.add_axes((0.06, 0.2, 0.9, 0.68))  # a fixed place: laying out costs more than drawing
+        places, values = [place for place, _ in known], [float(p.value or 0) for _, p in known]
+        for name, style in (("lower", (0, (4, 3))), ("upper", (0, (4, 3))), ("centre", "solid")):
+            level = [getattr(p, name) for _, p in known]
+            if all(v is not None for v in level):
+                axes.step(places, level, where="mid", color=GREY, lw=0.8, ls=style)
+        axes.plot(places, values, color=BLUE, lw=1.5, marker="o", ms=3)
+        flagged = [(place, float(p.value or 0)) for place, p in known if p.signal]
+        axes.scatter([f[0] for f in flagged], [f[1] for f in flagged], marker="s", s=26, color=DARK, zorder=3)
+        for place, p in known:
+            if p.break_words:
+                axes.axvline(place - 0.5, color=PALE, lw=1)
+                axes.annotate(
+                    "codes change",
+                    (place - 0.5, 1),
+                    xycoords=("data", "axes fraction"),
+                    fontsize=7,
+                    color=GREY,
+                    xytext=(2, -7),
+                    textcoords="offset points",
+                )
+        step = max(1, len(points) // 12)
+        axes.set_xticks(
+            list(range(0, len(points), step)),
+            [
+                f"{p.month:%b}\n{p.month:%Y}" if i == 0 or p.month.month <= step else f"{p.month:%b}"
+                for i, p in list(enumerate(points))[::step]
+            ],
+        )
         axes.annotate(
-            f"{number(central[-1])} kg",
-            (places[-1], central[-1]),
+            number(values[-1]),
+            (places[-1], values[-1]),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             color=DARK,
             weight="bold",
         )
-        step = 1 if len(known) <= 14 else 2
-        axes.set_xticks(list(places)[::step], months[::step])
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
-        axes.set_xlim(-0.3, len(known) - 1 + max(0.6, len(known) * 0.09))
-        axes.set_title("kg CO2e of inhalers a month; the band is low to high", loc="left", fontsize=9, color=GREY)
-        axes.grid(axis="y", color=PALE, lw=0.4)
-        axes.set_axisbelow(True)
+        axes.set_xlim(-0.5, len(points) - 1 + max(0.6, len(points) * 0.07))
+        axes.set_title(title, loc="left", fontsize=9, color=GREY)
         return svg(
-            figure,
-            title=f"Inhaler kg CO2e by month; newest {number(central[-1])} kg. The table below holds the values.",
+            figure, title=f"{title}; newest {number(values[-1])}, {len(flagged)} months with a signal. Table below."
         )

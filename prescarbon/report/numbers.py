@@ -70,3 +70,10 @@ def months(values: Sequence[date]) -> str:
     if first == last:
         return month(first)
     return f"{month(first)} to {month(last)} ({len(values)} months)"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign: +120, -35."""
+    if value is None:
+        return UNKNOWN
+    return f"{'+' if value > 0 else ''}{number(value)}"

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from prescarbon.report.numbers import Interval
+from prescarbon.report.parts import Action, Change, SignalPoint, Strip
 
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_PERIOD = 12
@@ -100,6 +101,13 @@ class PracticePage:
     corrections: tuple[Correction, ...]
     without_factor: tuple[Hotspot, ...]
     notes: tuple[str, ...]
+    pcn_code: str | None = None
+    strips: tuple[Strip, ...] = ()
+    actions: tuple[Action, ...] = ()
+    drafts_held_back: int = 0
+    change: Change | None = None
+    signals: tuple[SignalPoint, ...] = ()
+    went_well: tuple[str, ...] = ()
 
 
 Intervals = dict[tuple[str, str], Interval | None]
@@ -171,6 +179,7 @@ def _page(
         practice_name=str(about.get("practice_name") or code),
         setting=str(about.get("setting") or "not known"),
         pcn_name=about.get("pcn_name"),
+        pcn_code=about.get("pcn_code"),
         sub_icb_code=about.get("sub_icb_code"),
         period=tuple(period),
         inhaler_kg=inhaler_kg,

@@ -130,3 +130,31 @@ def test_a_return_that_was_sent_in_is_shown(home, tmp_path):
 def test_a_target_without_its_baseline_loaded_is_not_judged(home):
     found = {r["kpi_id"]: r for r in rows(home, "kpis")}
     assert (found["inhaler-carbon"]["expected"], found["inhaler-carbon"]["track"]) == (None, "no judgement")
+
+
+def test_a_kpi_has_the_interval_of_the_report(home, tmp_path):
+    found = {r["kpi_id"]: r for r in rows(home, "kpis", "--level", "group")}
+    folder = Path(json.loads(run(home, "report", "--out", tmp_path, "--json"))["folder"])
+    page = (folder / "ics.html").read_text("utf-8")
+    kpi = found["inhaler-carbon"]
+    assert f"{kpi['low']:,.0f} to {kpi['high']:,.0f}</td>" in page
+    assert f"<small>{kpi['low']:,.0f} to {kpi['high']:,.0f} kg</small>" in page
+
+
+def test_the_pack_holds_a_page_for_every_reader(home, tmp_path):
+    folder = Path(json.loads(run(home, "report", "--out", tmp_path, "--json"))["folder"])
+    assert len(list((folder / "practice").iterdir())) == 12
+    assert sorted(p.stem for p in (folder / "pcn").iterdir()) == ["SYN001", "SYN002", "SYN003"]
+    index = (folder / "index.html").read_text("utf-8")
+    for page in [*(folder / "practice").iterdir(), *(folder / "pcn").iterdir(), folder / "ics.html"]:
+        assert f'href="{page.relative_to(folder)}"' in index
+
+
+def test_draft_rules_are_off_in_practice_reports_until_asked_for(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = Path(json.loads(run(home, "report", "--out", "a", "--json"))["pages"][0]).read_text("utf-8")
+    assert "Draft: no clinical sign-off yet" not in first
+    assert "lines rest on draft rules" in first
+    Path("prescarbon.toml").write_text("show_draft_rules = true\n")
+    second = Path(json.loads(run(home, "report", "--out", "b", "--json"))["pages"][0]).read_text("utf-8")
+    assert "Draft: no clinical sign-off yet" in second

@@ -8,7 +8,8 @@ from prescarbon.manifest import RunManifest
 from prescarbon.report import charts, numbers
 from prescarbon.report.html import IndexRow, Totals, index_html, practice_html
 from prescarbon.report.numbers import Interval
-from prescarbon.report.practice import MonthPoint, build_practice_pages
+from prescarbon.report.parts import SignalPoint
+from prescarbon.report.practice import build_practice_pages
 from prescarbon.report.safety import formula_safe, page_name
 from prescarbon.tables import FOOTPRINT
 from tests.frames import rows_of
@@ -107,7 +108,7 @@ def test_hostile_text_neither_runs_nor_breaks_out():
     text = practice_html(the_page(HOSTILE), MANIFEST)
     assert "<script" not in text
     assert "&lt;script&gt;" in text
-    assert index_html([IndexRow(the_page(HOSTILE), "practice/x.html")], MANIFEST, TOTALS).count("<script") == 0
+    assert index_html([IndexRow(the_page(HOSTILE), "practice/x.html")], MANIFEST, TOTALS).count("<script>alert") == 0
 
 
 TOTALS = Totals((date(2026, 1, 1),), None, None, Decimal(1), 1)
@@ -129,11 +130,14 @@ def test_a_synthetic_run_says_so_on_the_page():
 
 
 def test_a_chart_is_the_same_bytes_each_time_and_absent_below_two_months():
-    points = [MonthPoint(date(2025, m, 1), Interval(90, 100 + m, 120), 1.0, 5.0, 9) for m in range(1, 13)]
-    first = charts.monthly_inhaler_kg(points)
-    assert first == charts.monthly_inhaler_kg(points)
-    assert "112 kg" in first
-    assert charts.monthly_inhaler_kg(points[:1]) == ""
+    points = [
+        SignalPoint(date(2025, m, 1), 10.0 + m, 16.0, 8.0, 24.0, "shift" if m > 6 else None, None) for m in range(1, 13)
+    ]
+    first = charts.signal_chart(points, "kg & <more>")
+    assert first == charts.signal_chart(points, "kg & <more>")
+    assert "newest 22, 6 months with a signal" in first
+    assert "<more>" not in first.split(">")[0]
+    assert charts.signal_chart(points[:1], "kg") == ""
 
 
 @pytest.mark.parametrize("code", ["../../x", "a b", "=cmd()", "-", "K81001/..", "x" * 200, ""])

@@ -1,0 +1,130 @@
+"""Parts that several pages show: an action, a dot strip, what changed, a month with its limits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from prescarbon.report.numbers import Interval
+
+DRAFT = "Draft: no clinical role has signed this rule off."
+
+
+@dataclass(frozen=True)
+class Action:
+    """One ranked line of what could be done next, for one organisation."""
+
+    rank: int
+    rule_id: str
+    title: str
+    from_words: str
+    to_words: str | None
+    items: int
+    units: float
+    unit_name: str
+    basis: str
+    kg: Interval
+    kg_all: Interval | None
+    kg_expected: Interval | None
+    achievable_share: float | None
+    cost_change_gbp: Decimal | None
+    price_date: date | None
+    rank_stability: float | None
+    caveats: str
+    commitment: str
+    is_draft: bool
+    from_codes: str
+    to_codes: str | None
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One figure of this practice among all: `others` and `pcn` hold the other practices' values."""
+
+    title: str
+    unit: str
+    own: float | None
+    pcn: tuple[float, ...]
+    others: tuple[float, ...]
+    pcn_median: float | None
+    all_median: float | None
+    verdict: str | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and greatest value on the strip."""
+        values = [*self.pcn, *self.others, *([self.own] if self.own is not None else [])]
+        return min(values, default=0.0), max(values, default=1.0)
+
+    def place(self, value: float) -> float:
+        """Where a value lies between the ends, 0 to 1."""
+        low, high = self.ends
+        return (value - low) / (high - low) if high > low else 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """Two periods and their difference, split into parts that add up exactly."""
+
+    before: tuple[date, ...]
+    after: tuple[date, ...]
+    kg_before: float
+    kg_after: float
+    kg_change: float
+    kg_volume: float
+    kg_mix: float
+    kg_factor: float
+    kg_left_out: float
+
+
+@dataclass(frozen=True)
+class SignalPoint:
+    """One month of a series with limits; null limits where there are too few points."""
+
+    month: date
+    value: float | None
+    centre: float | None
+    lower: float | None
+    upper: float | None
+    signal: str | None
+    break_words: str | None
+
+
+def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
+    """A row of table OPPORTUNITIES with a rank as what a page shows."""
+    basis = row["rank_basis"]
+    return Action(
+        rank=row["rank"],
+        rule_id=row["rule_id"],
+        title=row["title"],
+        from_words=row["from_words"],
+        to_words=row["to_words"],
+        items=row["items"],
+        units=row["units"],
+        unit_name=row["unit_name"],
+        basis="to reach the peers' lower quartile" if basis == "to_peer" else "if all of it changed",
+        kg=_interval(row, f"kg_{basis}") or Interval(0, 0, 0),
+        kg_all=_interval(row, "kg_theoretical"),
+        kg_expected=_interval(row, "kg_expected"),
+        achievable_share=row["achievable_share"],
+        cost_change_gbp=row[f"cost_change_{basis}_gbp"],
+        price_date=row["price_date"],
+        rank_stability=row["rank_stability"],
+        caveats=row["caveats"],
+        commitment=row["commitment"],
+        is_draft=row["is_draft"],
+        from_codes=row["from_codes"],
+        to_codes=row["to_codes"],
+        holders=tuple(holders),
+    )
+
+
+def _interval(row: Mapping[str, Any], name: str) -> Interval | None:
+    low, central, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
+    if central is None:
+        return None
+    return Interval(
+        float(low if low is not None else central), float(central), float(high if high is not None else central)
+    )
