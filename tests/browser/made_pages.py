@@ -1,0 +1,98 @@
+"""A small page of each type where every text that comes from outside is one given name."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from prescarbon.manifest import RunManifest
+from prescarbon.report.html import IndexRow, ics_html, index_html, pcn_html, practice_html
+from prescarbon.report.ics import IcsPage, PcnRow
+from prescarbon.report.numbers import Interval
+from prescarbon.report.parts import Action
+from prescarbon.report.pcn import Digest, PcnPage
+from prescarbon.report.practice import PracticePage
+from tests.report.test_practice_page import MANIFEST, TOTALS, the_page
+
+SOME_KG = Interval(1, 2, 3)
+
+
+def manifest(name: str) -> RunManifest:
+    return replace(MANIFEST, inputs=tuple({**i, "file_name": name} for i in MANIFEST.inputs), warnings=(name,))
+
+
+def action(name: str) -> Action:
+    return Action(
+        rank=1,
+        rule_id="rule",
+        title=name,
+        from_words=name,
+        to_words=name,
+        items=1,
+        units=1.0,
+        unit_name="devices",
+        basis="if all of it changed",
+        kg=SOME_KG,
+        kg_all=None,
+        kg_expected=None,
+        achievable_share=None,
+        cost_change_gbp=Decimal("1.00"),
+        price_date=date(2026, 1, 1),
+        rank_stability=None,
+        caveats=name,
+        commitment="a",
+        is_draft=True,
+        from_codes=name,
+        to_codes=name,
+        holders=(name, name),
+    )
+
+
+def practice(name: str) -> PracticePage:
+    page = the_page(name)
+    lists = ("inhaler_hotspots", "other_hotspots", "without_factor", "corrections")
+    named = {part: tuple(replace(line, name=name) for line in getattr(page, part)) for part in lists}
+    return replace(page, pcn_name=name, pcn_code="U00001", actions=(action(name),), notes=(name,), **named)
+
+
+def pcn(name: str) -> PcnPage:
+    return PcnPage(
+        pcn_code="U00001",
+        pcn_name=name,
+        practices=(practice(name),),
+        addresses=("../practice/x.html",),
+        actions=(action(name),),
+        drafts_held_back=0,
+        change=None,
+        signals=(),
+        digest=(Digest(name, "more than last year"),),
+    )
+
+
+def ics(name: str) -> IcsPage:
+    return IcsPage(
+        inhaler_kg=SOME_KG,
+        total_kg=SOME_KG,
+        kpis=(),
+        pcns=(PcnRow("U00001", name, "pcn/x.html", 1, SOME_KG, 1.0, 1.0, None),),
+        actions=(action(name),),
+        drafts_held_back=0,
+        change=None,
+        signals=(),
+        gases="",
+        coverage=(),
+    )
+
+
+def made(kind: str, folder: Path, name: str) -> Path:
+    """The file of a page of this kind."""
+    run = manifest(name)
+    text = {
+        "practice": lambda: practice_html(practice(name), run),
+        "pcn": lambda: pcn_html(pcn(name), run),
+        "ics": lambda: ics_html(ics(name), run),
+        "index": lambda: index_html([IndexRow(practice(name), "practice/x.html")], run, TOTALS, {"U00001": "pcn/x"}),
+    }[kind]()
+    file = folder / f"{kind}.html"
+    file.write_text(text, "utf-8")
+    return file
