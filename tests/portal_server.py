@@ -123,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     portal: PortalServer
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
     def do_GET(self) -> None:
@@ -142,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = getattr(self, f"answer_{kind}", self.answer_unknown)(params)
             self.send(status, as_json(answer).encode(), {"Content-Type": "application/json"}, fault)
 
-    def answer_unknown(self, params: dict[str, str]) -> tuple[int, Any]:
+    def answer_unknown(self, _: dict[str, str]) -> tuple[int, Any]:
         return 404, {"success": False, "error": {"__type": "Not Found Error", "message": "Not found"}}
 
     def answer_package_show(self, params: dict[str, str]) -> tuple[int, Any]:

@@ -109,11 +109,14 @@ class Evidence:
         )
 
 
-def gather(config: Config, *, last_month: date | None = None, months: int | None = None) -> Evidence:
+def gather(
+    config: Config, *, last_month: date | None = None, months: int | None = None, is_light: bool = False
+) -> Evidence:
     """Read the store for the configured scope and carry it through the model.
 
     last_month  newest month to use; None is the newest loaded
     months      how many months back from it; None is all
+    is_light    leave out names of products and the notes on codes, which all of England makes heavy
 
     Raises:
         InputError: no month is loaded, the month is not, or no row belongs to the scope.
@@ -140,9 +143,10 @@ def gather(config: Config, *, last_month: date | None = None, months: int | None
         .sort(FOOTPRINT.grain)
         .collect()
     )
-    names = _names(prescribing, footprint)
+    names = {} if is_light else _names(prescribing, footprint)
     _check_coverage(config, footprint, names)
-    warnings += _unknown_codes(footprint, names) + _disagreements(prescribing, reference)
+    if not is_light:
+        warnings += _unknown_codes(footprint, names) + _disagreements(prescribing, reference)
     return Evidence(
         config=config,
         reference=reference,
@@ -289,7 +293,7 @@ def _check_coverage(config: Config, footprint: pl.DataFrame, names: dict[str, st
         .sort(["items", "series_code"], descending=[True, False])
     )
     listed = "; ".join(
-        f"{names[r['series_code']]} ({r['series_code']}, {r['items']} items)"
+        f"{names.get(r['series_code'], '')} ({r['series_code']}, {r['items']} items)"
         for r in worst.head(MISSING_SHOWN).to_dicts()
     )
     raise CoverageError(

@@ -63,7 +63,7 @@ def run(
     if level not in (*LEVELS, PLACE):
         raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join((*LEVELS, PLACE))}.")
     everything = replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0)
-    evidence = gather(everything, last_month=last_month, months=months)
+    evidence = gather(everything, last_month=last_month, months=months, is_light=True)
     measures = read_measures(evidence.reference.root)
     if unknown := sorted(set(only) - {m.id for m in measures}):
         raise InputError(f"there is no measure {', '.join(unknown)}.", remedy="See `prescarbon measures list`.")

@@ -65,7 +65,9 @@ def _measures(evidence: Evidence, wanted: Iterable[str]) -> list[Measure]:
 
 
 def _everything(config: Config, last_month: date | None) -> Evidence:
-    return gather(replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0), last_month=last_month)
+    return gather(
+        replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0), last_month=last_month, is_light=True
+    )
 
 
 def signals_of(series: pl.LazyFrame, measure: Measure, points: int) -> pl.LazyFrame:
