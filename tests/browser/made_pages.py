@@ -15,6 +15,15 @@ from prescarbon.report.practice import PracticePage
 from tests.report.test_practice_page import MANIFEST, TOTALS, the_page
 
 SOME_KG = Interval(1, 2, 3)
+KPI = {
+    "value": 1.0,
+    "low": 0.5,
+    "high": 2.0,
+    "expected": None,
+    "signal": None,
+    "track": "no judgement",
+    "status": "measured",
+}
 
 
 def manifest(name: str) -> RunManifest:
@@ -73,7 +82,7 @@ def ics(name: str) -> IcsPage:
     return IcsPage(
         inhaler_kg=SOME_KG,
         total_kg=SOME_KG,
-        kpis=(),
+        kpis=(KPI | {"title": name},),
         pcns=(PcnRow("U00001", name, "pcn/x.html", 1, SOME_KG, 1.0, 1.0, None),),
         actions=(action(name),),
         drafts_held_back=0,

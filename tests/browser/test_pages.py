@@ -1,15 +1,13 @@
 """What a reader with a browser, a keyboard, a screen reader, a small screen or a printer can rely on."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from prescarbon.report.html import IndexRow, ics_html, index_html, pcn_html, practice_html
-from prescarbon.report.ics import IcsPage, PcnRow
-from prescarbon.report.pcn import Digest, PcnPage
-from tests.report.test_practice_page import MANIFEST, TOTALS, the_page
+from tests.browser.made_pages import made
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class PageType:
     sheets: int
 
 
-# The one table of page types: a new type gets a row here and, where names reach it, a line in `made`.
+# The one table of page types: a new type gets a row here and, where names reach it, a line in made_pages.made.
 PAGE_TYPES = [
     PageType("practice", "practice/*.html", sheets=2),
     PageType("index", "index.html", sheets=4),
@@ -42,15 +40,6 @@ HOSTILE_NAMES = {
 }
 EACH_NAME = pytest.mark.parametrize("hostile", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES.keys())
 
-KPI = {
-    "value": 1.0,
-    "low": 0.5,
-    "high": 2.0,
-    "expected": None,
-    "signal": None,
-    "track": "no judgement",
-    "status": "measured",
-}
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NARROW = 320  # CSS px: 1,280 px at 400 % zoom, WCAG 1.4.10
 A4_TEXT_WIDTH = 703  # CSS px: 210 mm less two margins of 12 mm
@@ -77,44 +66,13 @@ def longest(pack: Path, kind: PageType) -> Path:
     return max(sorted(pack.glob(kind.files)), key=lambda file: file.stat().st_size)
 
 
-def made(kind: PageType, folder: Path, name: str) -> Path:
-    """A page of this type where every name that comes from outside is `name`."""
-    page = the_page(name)
-    spots = {
-        part: [replace(s, name=name) for s in getattr(page, part)]
-        for part in ("inhaler_hotspots", "other_hotspots", "without_factor", "corrections")
-    }
-    page = replace(page, pcn_name=name, **spots)
-    manifest = replace(MANIFEST, inputs=tuple({**i, "file_name": name} for i in MANIFEST.inputs), warnings=(name,))
-    text = {
-        "practice": lambda: practice_html(page, manifest),
-        "pcn": lambda: pcn_html(
-            PcnPage("U00001", name, (page,), ("../practice/x.html",), (), 0, None, (), (Digest(name, "moved"),)),
-            manifest,
-        ),
-        "ics": lambda: ics_html(
-            IcsPage(
-                None,
-                None,
-                (KPI | {"title": name},),
-                (PcnRow("U00001", name, "pcn/x.html", 1, None, 1.0, None, None),),
-                (),
-                0,
-                None,
-                (),
-                "none",
-                (),
-            ),
-            manifest,
-        ),
-        "index": lambda: index_html([IndexRow(page, "practice/x.html")], manifest, TOTALS),
-    }[kind.name]()
-    file = folder / f"{kind.name}.html"
-    file.write_text(text, "utf-8")
-    return file
+def unfold(page) -> None:
+    """Opens every `details`: what is folded is not laid out, and axe-core passes over it."""
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
 
 
 def violations(page, axe: str) -> list[str]:
+    unfold(page)
     page.evaluate(axe)
     found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", WCAG_22_AA)
     assert found["passes"], "axe-core judged nothing"
@@ -169,6 +127,7 @@ def test_print_is_not_wider_than_the_sheet(kind, pack, visit):
 @EACH_TYPE
 def test_at_400_percent_only_named_tables_scroll_sideways(kind, pack, visit):
     page = visit(longest(pack, kind), NARROW, 640).page
+    unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
     assert page.evaluate(UNREACHABLE_SCROLLERS) == []
 
@@ -188,8 +147,8 @@ def test_the_first_key_reaches_the_skip_link_and_it_leads_past_the_header(kind, 
 @EACH_TYPE
 @EACH_NAME
 def test_a_hostile_name_neither_runs_nor_breaks_out(kind, hostile, visit, tmp_path):
-    plain = visit(made(kind, tmp_path, "Plain name")).page.evaluate(TAGS)
-    seen = visit(made(kind, tmp_path, hostile))
+    plain = visit(made(kind.name, tmp_path, "Plain name")).page.evaluate(TAGS)
+    seen = visit(made(kind.name, tmp_path, hostile))
     assert seen.page.evaluate("window.ran") is None
     assert seen.page.evaluate(TAGS) == plain
     assert hostile in seen.page.evaluate("document.body.textContent")
@@ -199,9 +158,10 @@ def test_a_hostile_name_neither_runs_nor_breaks_out(kind, hostile, visit, tmp_pa
 @EACH_TYPE
 @EACH_NAME
 def test_a_hostile_name_stays_inside_the_screen_and_leaves_codes_readable(kind, hostile, visit, tmp_path):
-    file = made(kind, tmp_path, hostile)
+    file = made(kind.name, tmp_path, hostile)
     for width in (1200, NARROW):
         page = visit(file, width).page
+        unfold(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(REVERSED_CODES) == []
 
@@ -213,3 +173,10 @@ def test_search_finds_a_practice(pack, visit):
     assert page.inner_text("#found").endswith(" practices")
     page.fill("#find", "no such place")
     assert page.locator("#practices tbody tr:visible").count() == 0
+
+
+@EACH_TYPE
+def test_every_link_of_a_page_leads_to_a_page(kind, pack, visit):
+    page = visit(longest(pack, kind)).page
+    links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href.split('#')[0])")
+    assert [link for link in sorted(set(links)) if not Path(unquote(urlsplit(link).path)).is_file()] == []
