@@ -189,3 +189,75 @@ def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
 
 def test_frames_drawn_as_tables_keep_their_empty_cells():
     assert frame("a | b\n1 | ").collect().rows() == [("1", None)]
+
+
+FACTORS_HERE = rows_of(
+    FACTORS,
+    f"""
+    factor_id | key_kind | key        | kg_low | kg_co2e | kg_high
+    v         | product  | {VENTOLIN} | 25     | 28      | 30
+    s         | product  | {SPIRIVA}  | 0.2    | 0.3     | 1.4
+    """,
+    **ALWAYS,
+)
+SPEND_HERE = rows_of(
+    FACTORS,
+    """
+    factor_id | key_kind | key | kg_low | kg_co2e | kg_high
+    all       | spend    | 0   | 0.2    | 0.21    | 0.3
+    """,
+    **ALWAYS,
+)
+
+
+def footprint_of(drawn: list[tuple]) -> pl.DataFrame:
+    """The footprint of (practice, code, quantity, items, NIC) rows, priced at one fixed list."""
+    text = "practice_code | bnf_code | quantity | items | nic_gbp\n" + "\n".join(" | ".join(map(str, r)) for r in drawn)
+    acts = read_quantities(reduce_to_activity(prescribing(text)), PRODUCTS_HERE, NOT_INHALERS)
+    prices = pl.LazyFrame({"bnf_code": ["0212000B0AAABAB"], "price_gbp": [0.05]})
+    return estimate_footprint(acts, PRODUCTS_HERE, FACTORS_HERE, SPEND_HERE, prices).collect()
+
+
+whole = st.lists(
+    st.tuples(
+        st.sampled_from(["K81001", "K81002"]),
+        st.sampled_from([VENTOLIN, SPIRIVA, "0212000B0AAABAB"]),
+        st.sampled_from([1, 2, 30, 200]),
+        st.integers(1, 9),
+        st.just("9.00"),
+    ),
+    min_size=1,
+    max_size=15,
+)
+
+
+@given(whole)
+def test_twice_the_rows_are_twice_the_devices_and_kilograms(drawn):
+    one, two = footprint_of(drawn), footprint_of(drawn + drawn)
+    for column in ("items", "nic_gbp", "devices", "kg_low", "kg_co2e", "kg_high"):
+        assert two[column].cast(pl.Float64).to_list() == pytest.approx(
+            (one[column].cast(pl.Float64) * 2).to_list(), abs=2e-6
+        )
+
+
+@given(whole)
+def test_low_is_never_above_the_centre_nor_the_centre_above_high(drawn):
+    found = footprint_of(drawn)
+    assert (found["kg_low"] <= found["kg_co2e"]).all()
+    assert (found["kg_co2e"] <= found["kg_high"]).all()
+
+
+@given(whole, st.randoms(use_true_random=False))
+def test_reordering_or_splitting_rows_changes_no_byte_of_the_footprint(drawn, rnd):
+    """A row of n items split into n rows of one: the same quantities, the same kilograms; only the row count differs."""
+    split = [(p, c, q, 1, "1.00") for p, c, q, items, _ in drawn for _ in range(items)]
+    joined = [(p, c, q, items, f"{items}.00") for p, c, q, items, _ in drawn]
+    rnd.shuffle(split)
+    assert footprint_of(split).drop("rows").equals(footprint_of(joined).drop("rows"))
+
+
+@given(whole)
+def test_practices_add_up_to_the_whole_to_the_last_milligram(drawn):
+    found = footprint_of(drawn)
+    parts = found.group_by("practice_code").agg(pl.col("kg_co2e").sum())
+    assert parts["kg_co2e"].sum() == found["kg_co2e"].sum()
