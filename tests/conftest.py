@@ -1,8 +1,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+settings.register_profile("here", deadline=None, max_examples=40)  # a busy machine is no failure
+settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")
