@@ -108,13 +108,28 @@ def test_axe_finds_a_fault_that_is_there(visit, axe, tmp_path):
     assert any(fault.startswith("image-alt") for fault in violations(visit(bad).page, axe))
 
 
+def tallest(pack: Path, kind: PageType, page) -> list[Path]:
+    """The three pages of this type that are tallest as printed: bytes do not tell, folded parts have many."""
+    page.set_viewport_size({"width": A4_TEXT_WIDTH, "height": 900})
+    page.emulate_media(media="print")
+    height = {}
+    for file in sorted(pack.glob(kind.files)):
+        page.goto(file.as_uri())
+        height[file] = page.evaluate("document.body.getBoundingClientRect().height")
+    return sorted(height, key=lambda file: -height[file])[:3]
+
+
 @EACH_TYPE
 def test_a_page_prints_on_the_stated_sheets_of_a4(kind, pack, visit):
-    printed = visit(longest(pack, kind)).page.pdf(format="A4", prefer_css_page_size=True)
-    sheets = re.findall(rb"/Type\s*/Page\b(?!s)", printed)
-    assert 1 <= len(sheets) <= kind.sheets
-    boxes = {tuple(round(float(n)) for n in box.split()) for box in re.findall(rb"/MediaBox\s*\[([^\]]+)\]", printed)}
-    assert all(abs(w - 595) <= 1 and abs(h - 842) <= 1 for _, _, w, h in boxes)
+    page = visit(longest(pack, kind)).page
+    for file in tallest(pack, kind, page):
+        page.goto(file.as_uri())
+        printed = page.pdf(format="A4", prefer_css_page_size=True)
+        sheets = re.findall(rb"/Type\s*/Page\b(?!s)", printed)
+        assert 1 <= len(sheets) <= kind.sheets, file.name
+        sizes = re.findall(rb"/MediaBox\s*\[([^\]]+)\]", printed)
+        boxes = {tuple(round(float(n)) for n in box.split()) for box in sizes}
+        assert all(abs(w - 595) <= 1 and abs(h - 842) <= 1 for _, _, w, h in boxes)
 
 
 @EACH_TYPE
