@@ -15,7 +15,7 @@ from prescarbon.errors import DefinitionError
 FILE_NAME = "prescarbon.toml"
 GWP_BASES = ("AR4", "AR5", "AR6")
 MEMBERSHIPS = ("as then", "as now")
-PATHS = {"reference", "formulary", "excluded_products", "campaigns"}
+PATHS = {"reference", "formulary", "excluded_products", "campaigns", "kpi_returns"}
 
 
 def _key(words: str, default: Any = MISSING, *, make: Any = MISSING) -> Any:
@@ -41,7 +41,6 @@ class Config:
     coverage_floor: float = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
     base_months: int = _key("Months, from the first loaded, whose prices are the constant prices.", 12)
     membership: str = _key('Practice memberships "as then" (that month) or "as now".', "as then")
-    suppress_below: int = _key("Item counts below this are hidden on pages; 0 hides none.", 0)
     query_up_to: int = _key("Up to this many practices are fetched by query, more by the whole month's file.", 150)
     portal: str = _key("Address of the open data portal's API.", "https://opendata.nhsbsa.net/api/3/action")
     brand_mix: Mapping[str, float] = _key(
@@ -57,6 +56,12 @@ class Config:
     )
     campaigns: Path | None = field(
         default=None, metadata={"words": "CSV of finished or running campaigns: rule_id, started, note."}
+    )
+    kpi_returns: Path | None = field(
+        default=None,
+        metadata={
+            "words": "CSV of KPI values somebody sent in: organisation_code, level, period_start, period_end, kpi_id, value."
+        },
     )
     achievable_shares: Mapping[str, float] = _key("rule_id → share (0–1) agreed locally as achievable.", make=dict)
     show_draft_rules: bool = _key("Show rules without clinical sign-off in practice reports.", False)
@@ -127,7 +132,6 @@ def _check(config: Config, where: str) -> None:
         "draws": type(config.draws) is int and 10 <= config.draws <= 100_000,
         "seed": type(config.seed) is int,
         "base_months": type(config.base_months) is int and config.base_months >= 1,
-        "suppress_below": type(config.suppress_below) is int and config.suppress_below >= 0,
         "query_up_to": type(config.query_up_to) is int and config.query_up_to >= 0,
         "brand_mix": _are_shares(config.brand_mix),
         "achievable_shares": _are_shares(config.achievable_shares),

@@ -497,7 +497,7 @@ MEASURE_VALUES = Table(
 )
 
 TARGET_STATUSES = pl.Enum(["current", "retired", "needs patient records"])
-KPI_STATUSES = pl.Enum(["measured", "awaiting return"])
+KPI_STATUSES = pl.Enum(["measured", "not known", "awaiting return"])
 # judged on the whole interval and on the SPC signal, never on one point
 TRACKS = pl.Enum(["on track", "not clear", "not on track", "no judgement"])
 
@@ -572,7 +572,32 @@ KPI_VALUES = Table(
         Column("target_source_id", pl.String, "Source of the target.", may_be_null=True),
         Column("signal", pl.String, "Newest SPC signal of the monthly series.", may_be_null=True),
         Column("track", TRACKS, "Judged on the interval and the signal."),
-        Column("status", KPI_STATUSES, "Measured here, or waiting for somebody's return."),
+        Column(
+            "status",
+            KPI_STATUSES,
+            "Measured here; not known (lists or settings are not loaded); or waiting for somebody's return.",
+        ),
+    ),
+)
+
+FIGURES = Table(
+    "figures",
+    ("practice_code", "figure"),
+    (
+        Column("practice_code", pl.String, "The practice."),
+        Column("practice_name", pl.String, "Its name."),
+        Column("pcn_code", pl.String, "Its PCN.", may_be_null=True),
+        Column("figure", pl.String, "Title of the figure on the practice page."),
+        Column("unit", pl.String, "Its unit."),
+        Column("low", pl.Float64, "5th percentile over the factor draws.", "the figure's", may_be_null=True),
+        Column("central", pl.Float64, "Central value.", "the figure's", may_be_null=True),
+        Column("high", pl.Float64, "95th percentile over the factor draws.", "the figure's", may_be_null=True),
+        Column("pcn_median", pl.Float64, "Median of the practices of its PCN.", "the figure's", may_be_null=True),
+        Column("all_median", pl.Float64, "Median of all practices of the run.", "the figure's", may_be_null=True),
+        Column("england", pl.Float64, "All of England together, where loaded.", "the figure's", may_be_null=True),
+        Column(
+            "verdict", pl.String, "Words for its place among the others; null where it is not judged.", may_be_null=True
+        ),
     ),
 )
 
@@ -594,6 +619,7 @@ TABLES = (
     TARGETS,
     KPIS,
     KPI_VALUES,
+    FIGURES,
 )
 
 

@@ -95,7 +95,8 @@ def gather_kpis(
     signals     the answer of `newest_signals`
     returns     values somebody sent in: organisation_code, level, period_start, period_end, kpi_id, value
     gives       table KPI_VALUES in the order of `kpis`; a KPI nobody has measured has one row without organisation,
-                value or judgement, status `awaiting return`: it is never 0
+                value or judgement: it is never 0. Its status is `not known` where a measure exists, else
+                `awaiting return`
     """
     listed = kpis.with_row_index("place")
     measured = listed.join(values.with_columns(pl.col("level").cast(pl.String)), on="measure_id").select(
@@ -125,7 +126,9 @@ def gather_kpis(
         .join(told, on=[*ORGANISATION, "measure_id"], how="left", validate="m:1")
         .with_columns(
             judge_track(),
-            status=pl.when(pl.col("value").is_null())
+            status=pl.when(pl.col("value").is_null() & pl.col("measure_id").is_not_null())
+            .then(pl.lit("not known"))
+            .when(pl.col("value").is_null())
             .then(pl.lit("awaiting return"))
             .otherwise(pl.lit("measured"))
             .cast(KPI_VALUES.schema["status"]),

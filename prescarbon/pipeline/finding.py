@@ -24,6 +24,7 @@ from prescarbon.model.opportunities import (
 from prescarbon.model.opportunity_draws import tabulate_draws
 from prescarbon.model.switch_pairs import hand_over
 from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pipeline.measuring import GROUP, SCOPE
 from prescarbon.reference_switches import (
     Switches,
     read_actions_log,
@@ -31,6 +32,7 @@ from prescarbon.reference_switches import (
     read_excluded,
     read_switches,
 )
+from prescarbon.reference_wording import read_wording
 from prescarbon.report.numbers import number, percent, pounds
 from prescarbon.report.safety import formula_safe
 from prescarbon.report.workbook import Sheet, write_workbook
@@ -104,12 +106,12 @@ def prepare(
 
 
 def at_level(prepared: Prepared, level: str) -> Found:
-    """The prepared opportunities summed and ranked at a level."""
-    lines = prepared.lines
+    """The prepared opportunities summed and ranked at a level of LEVELS, or for the whole scope (GROUP)."""
+    lines, column = prepared.lines, GROUP if level == GROUP else LEVELS[level]
     if level != "practice":
-        lines = roll_up(lines, prepared.members, LEVELS[level], prepared.options, prepared.claims)
+        lines = roll_up(lines, prepared.members, column, prepared.options, prepared.claims)
     collected = lines.collect().with_columns(level=pl.lit(level))
-    organisations = prepared.members.select(organisation_code=LEVELS[level]).drop_nulls().unique()
+    organisations = prepared.members.select(organisation_code=column).drop_nulls().unique()
     quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
     totals = total_savings(collected.lazy()).collect()
     return Found(prepared.evidence, prepared.switches, collected, totals, tuple(quiet))
@@ -142,13 +144,13 @@ def _options(
 
 
 def _memberships(evidence: Evidence) -> pl.LazyFrame:
-    """practice_code, pcn_code, sub_icb_code, icb_code, peer_group (one of all) and patients of the newest month."""
+    """practice_code, pcn_code, sub_icb_code, icb_code, group (all), peer_group (one of all), patients of the newest month."""
     newest = evidence.list_sizes.filter(pl.col("month") == evidence.months[-1]).select("practice_code", "patients")
     return (
         evidence.practices.lazy()
         .select("practice_code", "pcn_code", "sub_icb_code", "icb_code")
         .join(newest.lazy(), on="practice_code", how="left")
-        .with_columns(peer_group=pl.lit(None, pl.String))
+        .with_columns(peer_group=pl.lit(None, pl.String), **{GROUP: pl.lit(SCOPE)})
     )
 
 
@@ -232,7 +234,9 @@ def write_lines(found: Found, file: Path) -> None:
         ".csv": lambda draft: formula_safe(found.lines).write_csv(draft),
         ".parquet": found.lines.write_parquet,
         ".json": lambda draft: draft.write_text(to_json(as_json(found)), "utf-8"),
-        ".xlsx": lambda draft: write_workbook(draft, _sheets(found), found.evidence.manifest("opportunities")),
+        ".xlsx": lambda draft: write_workbook(
+            draft, _sheets(found), found.evidence.manifest("opportunities"), read_wording(found.evidence.reference.root)
+        ),
     }
     if file.suffix not in writers:
         raise InputError(f"{file.name} ends in none of {', '.join(writers)}.", remedy="Choose one of these endings.")

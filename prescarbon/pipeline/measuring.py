@@ -101,8 +101,13 @@ def memberships(evidence: Evidence, level: str) -> pl.LazyFrame:
         )
     with_rows = evidence.footprint.lazy().select("practice_code", "month").unique()
     known = pl.concat(months)
-    if level in ("sub-icb", "icb", "practice"):  # what the rows print, for practices that no organisations file names
-        own = evidence.practices.lazy().select("practice_code", pl.col(LEVELS[level]).alias("organisation_code"))
+    if level in (
+        "sub-icb",
+        "icb",
+        "practice",
+        GROUP,
+    ):  # what the rows print, where no organisations file names a practice
+        own = evidence.practices.lazy().select("practice_code", organisation_code=_organisation(evidence, level))
         nameless = with_rows.join(known, on=["practice_code", "month"], how="anti").join(own, on="practice_code")
         known = pl.concat(
             [known, nameless.with_columns(level=pl.lit(level), setting=pl.lit("not known"))],

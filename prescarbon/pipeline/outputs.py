@@ -17,17 +17,23 @@ from prescarbon.manifest import RunManifest
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.pages import Views
 from prescarbon.pipeline.restatements import find_restatements, last_manifest
+from prescarbon.pipeline.run_tables import write_tables
 from prescarbon.reference import read_reference
-from prescarbon.report.html import IndexRow, Totals, ics_html, index_html, pcn_html, practice_html
-from prescarbon.report.numbers import Interval
+from prescarbon.reference_wording import Wording, read_wording
+from prescarbon.report.html import HtmlPages, IndexRow, Totals
+from prescarbon.report.ics import IcsPage
+from prescarbon.report.pdf import Typesetter
 from prescarbon.report.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND, PracticePage, build_practice_pages
-from prescarbon.report.safety import formula_safe, page_name
-from prescarbon.report.workbook import practice_sheets, write_workbook
+from prescarbon.report.safety import page_name
+from prescarbon.report.sheets import ics_sheets, pcn_sheets, practice_sheets
+from prescarbon.report.slide import write_slide
+from prescarbon.report.workbook import Sheet, write_workbook
 from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.sample import write_sample
 from prescarbon.store.months import Store
 
+PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
 Progress = Callable[[int, int], None]
 Named = Callable[[str, int, int], None]
 
@@ -73,37 +79,67 @@ def write_report(
     manifest = replace(manifest, restatements=tuple(find_restatements(last_manifest(config.out), manifest)))
     final = config.out / evidence.manifests[-1].month
     with replacing_folder(final) as draft:
-        for name in ("practice", "pcn", "workbook", "data"):
-            (draft / name).mkdir()
-        _write_tables(evidence, draft / "data")
         rows = _write_pages(evidence, manifest, draft, practice, progress)
         (draft / "manifest.json").write_text(manifest.to_json(), "utf-8")
     return Pack(final, final / "index.html", tuple(final / row.address for row in rows), evidence.warnings)
 
 
+@dataclass(frozen=True)
+class Faces:
+    """Writes a page's faces side by side: HTML, the same page as PDF, its tables as a workbook."""
+
+    folder: Path
+    manifest: RunManifest
+    words: Wording
+    typesetter: Typesetter
+
+    def write(
+        self, address: Path, html: str, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
+    ) -> None:
+        """Write one page; the PDF and the workbook stand in pdf/ and workbook/ under the same name.
+
+        paper  sheets of A4 that the PDF may fill
+        """
+        page = self.folder / address
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(html, "utf-8")
+        for face in ("pdf", "workbook"):
+            (self.folder / face / address.parent).mkdir(parents=True, exist_ok=True)
+        pdf = self.typesetter.pdf(html, is_synthetic=self.manifest.is_synthetic, sheets=paper)
+        (self.folder / "pdf" / address.with_suffix(".pdf")).write_bytes(pdf)
+        workbook = self.folder / "workbook" / address.with_suffix(".xlsx")
+        write_workbook(workbook, sheets, self.manifest, self.words, notes)
+
+
 def _write_pages(
     evidence: Evidence, manifest: RunManifest, folder: Path, practice: str | None, progress: Progress
 ) -> list[IndexRow]:
-    """Every page and workbook of the run; the practices in order of PCN and name."""
-    views = Views(evidence, list(practice_pages(evidence)))
+    """Every face of every page, the board slide and the tables; the practices in order of PCN and name."""
+    words = read_wording(evidence.reference.root)
+    html, faces = HtmlPages(manifest, words), Faces(folder, manifest, words, Typesetter())
+    views = Views(evidence, list(practice_pages(evidence)), words)
     pages = list(views.practices())
+    pcns = list(views.pcns(pages))
     shown = [p for p in pages if practice is None or p.practice_code == practice]
+    steps = len(shown) + len(pcns) + 1
     rows = []
     for done, page in enumerate(shown, start=1):
-        address = f"practice/{page_name(page.practice_code)}"
-        (folder / address).write_text(practice_html(page, manifest), "utf-8")
-        workbook = folder / "workbook" / Path(address).with_suffix(".xlsx").name
-        write_workbook(workbook, practice_sheets(page), manifest, page.notes)
-        rows.append(IndexRow(page, address))
-        progress(done, len(shown))
-    pcns = list(views.pcns(pages))
-    for pcn in pcns:
-        (folder / "pcn" / page_name(pcn.pcn_code)).write_text(pcn_html(pcn, manifest), "utf-8")
-    totals = _totals(evidence)
-    (folder / "ics.html").write_text(ics_html(views.ics(pcns, totals.inhaler_kg, totals.total_kg), manifest), "utf-8")
+        address = Path("practice") / page_name(page.practice_code)
+        faces.write(address, html.practice(page), practice_sheets(page, words), page.notes, PRACTICE_PAPER)
+        rows.append(IndexRow(page, address.as_posix()))
+        progress(done, steps)
+    for done, pcn in enumerate(pcns, start=len(shown) + 1):
+        faces.write(Path("pcn") / page_name(pcn.pcn_code), html.pcn(pcn), pcn_sheets(pcn, words))
+        progress(done, steps)
+    ics = views.ics(pages, pcns)
+    faces.write(Path("ics.html"), html.ics(ics), ics_sheets(ics, words))
+    write_slide(folder / "board.pptx", ics, manifest, words)
+    totals = _totals(evidence, ics)
     ordered = sorted(rows, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
     addresses = {pcn.pcn_code: f"pcn/{page_name(pcn.pcn_code)}" for pcn in pcns}
-    (folder / "index.html").write_text(index_html(ordered, manifest, totals, addresses), "utf-8")
+    (folder / "index.html").write_text(html.index(ordered, totals, addresses), "utf-8")
+    write_tables(evidence, views, pages, folder / "data")
+    progress(steps, steps)
     return rows
 
 
@@ -157,33 +193,29 @@ def page_intervals(evidence: Evidence, period: Sequence[date]) -> pl.DataFrame:
     )
 
 
-def _totals(evidence: Evidence) -> Totals:
+def _totals(evidence: Evidence, ics: IcsPage) -> Totals:
     period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
     now = evidence.footprint.filter(pl.col("month").is_in(period))
-    inhalers = now.filter(pl.col("reads_as") != "not an inhaler")
     return Totals(
         period=tuple(period),
-        inhaler_kg=_interval(evidence, inhalers),
-        total_kg=_interval(evidence, now),
+        inhaler_kg=ics.inhaler_kg,
+        total_kg=ics.total_kg,
         nic_gbp=Decimal(now["nic_gbp"].sum() or 0),
         items=int(now["items"].sum()),
     )
 
 
-def _interval(evidence: Evidence, rows: pl.DataFrame) -> Interval | None:
-    for low, central, high in evidence.intervals(rows.lazy(), []).drop_nulls().iter_rows():
-        return Interval(float(low), float(central), float(high))
-    return None
-
-
-def _list_sizes(evidence: Evidence) -> dict[str, tuple[int, str]]:
-    newest = evidence.list_sizes.filter(pl.col("month") == max(evidence.months)).drop_nulls("patients")
+def _list_sizes(evidence: Evidence) -> dict[str, tuple[float, str]]:
+    """practice_code → mean list of the period's months, as the measures per 1,000 people have it, and its words."""
+    period = evidence.months[-MONTHS_IN_PERIOD:]
+    known = evidence.list_sizes.filter(pl.col("month").is_in(period)).drop_nulls("patients")
+    rows = known.group_by("practice_code").agg(pl.col("patients").mean(), pl.col("is_carried").any())
     return {
         row["practice_code"]: (
             row["patients"],
-            "nearest earlier list size" if row["is_carried"] else "list size of that month",
+            "mean list of the period, some months carried forward" if row["is_carried"] else "mean list of the period",
         )
-        for row in newest.to_dicts()
+        for row in rows.to_dicts()
     }
 
 
@@ -197,16 +229,6 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
             )
         notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
     return tuple(notes)
-
-
-def _write_tables(evidence: Evidence, folder: Path) -> None:
-    for name, table in {
-        "footprint": evidence.footprint,
-        "practices": evidence.practices,
-        "list_sizes": evidence.list_sizes,
-    }.items():
-        table.write_parquet(folder / f"{name}.parquet")
-        formula_safe(table).write_csv(folder / f"{name}.csv")
 
 
 @contextmanager

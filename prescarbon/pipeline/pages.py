@@ -1,8 +1,9 @@
 """Evidence → the views of three readers: what each page says beyond the practice's own figures."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -11,35 +12,50 @@ import polars as pl
 
 from prescarbon.model.change import split_change
 from prescarbon.model.comparison import funnel_of_means, judge_gate, spread_by
+from prescarbon.pipeline.england import England, england_figures
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.finding import Found, Prepared, at_level, prepare
 from prescarbon.pipeline.measuring import GROUP, SCOPE
-from prescarbon.pipeline.trending import kpis, monthly_values, signals_of
+from prescarbon.pipeline.system import (
+    SIGNAL_KEYS,
+    gases,
+    group_row,
+    interval_of,
+    kpi_rows,
+    kpi_series,
+    month_rows,
+    place_rows,
+    published_rows,
+)
+from prescarbon.pipeline.trending import monthly_values, signals_of
 from prescarbon.reference_measures import read_measures
-from prescarbon.report.ics import IcsPage, PcnRow
-from prescarbon.report.numbers import Interval, number
+from prescarbon.reference_wording import Wording
+from prescarbon.report.ics import IcsPage
+from prescarbon.report.numbers import Interval, month, number
 from prescarbon.report.parts import Action, Change, SignalPoint, Strip, action_from
 from prescarbon.report.pcn import Digest, PcnPage
-from prescarbon.report.practice import MONTHS_IN_PERIOD, PracticePage
+from prescarbon.report.practice import IS_INHALER, MONTHS_IN_PERIOD, PracticePage
 from prescarbon.report.safety import page_name
 
 Figure = Callable[[PracticePage], Interval | None]
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
+PAGE_LEVELS = ("practice", "pcn", GROUP)
 TREND_MEASURE = "kg_per_inhaler"
 MOVED = 0.05  # the digest tells of a month at least this share from the same month last year
-GAS_PREFIXES = ("1501020", "191500000BD")
 
 
 @dataclass(frozen=True)
 class Views:
     """Views of one run; what several pages need is computed once.
 
-    base  the practice pages as `build_practice_pages` makes them
+    base   the practice pages as `build_practice_pages` makes them
+    words  the sentences of reference/wording
     """
 
     evidence: Evidence
     base: Sequence[PracticePage]
+    words: Wording
 
     def practices(self) -> Iterator[PracticePage]:
         """Practice pages with strips, actions, change, limits and what went well."""
@@ -55,7 +71,7 @@ class Views:
                 change=changes.get(code),
                 signals=signals.get(code, ()),
             )
-            yield replace(full, went_well=tuple(_went_well(full)))
+            yield replace(full, went_well=tuple(_went_well(full, self.words["went_well"])))
 
     def pcns(self, pages: Sequence[PracticePage]) -> Iterator[PcnPage]:
         """A page for each PCN of the practices given."""
@@ -75,24 +91,44 @@ class Views:
                 drafts_held_back=held,
                 change=changes.get(code),
                 signals=signals.get(code, ()),
-                digest=tuple(_digest(members)),
+                digest=tuple(_digest(members, self.words["pcn"])),
             )
 
-    def ics(self, pcns: Sequence[PcnPage], inhalers: Interval | None, total: Interval | None) -> IcsPage:
+    def ics(self, pages: Sequence[PracticePage], pcns: Sequence[PcnPage]) -> IcsPage:
         """The page of the whole scope."""
-        actions, held = self._actions("sub-icb", None)
+        actions, held = self._actions(GROUP, SCOPE)
+        now = self.evidence.footprint.lazy().filter(pl.col("month").is_in(self._period))
+        inhalers = interval_of(self.evidence, now.filter(IS_INHALER))
+        people = sum(p.list_size or 0 for p in pages) if all(p.list_size for p in pages) else 0
         return IcsPage(
+            period=tuple(self._period),
             inhaler_kg=inhalers,
-            total_kg=total,
-            kpis=tuple(kpis(self.evidence.config, level=GROUP, evidence=self.evidence)),
-            pcns=tuple(self._pcn_row(page) for page in pcns),
+            kg_per_1000=inhalers.times(1000 / people) if inhalers and people else None,
+            total_kg=interval_of(self.evidence, now),
+            kpis=tuple(self.kpis),
+            series=tuple(kpi_series(self.evidence)),
+            places=tuple(place_rows(self.evidence, pages)),
+            pcns=tuple(
+                group_row(self.evidence, p.practices, p.pcn_code, p.pcn_name, f"pcn/{page_name(p.pcn_code)}")
+                for p in pcns
+            ),
             actions=actions,
             drafts_held_back=held,
             change=self._changes(None).get(SCOPE),
-            signals=self._signals(GROUP).get(SCOPE, ()),
-            gases=self._gases(),
+            gases=gases(self.evidence, self.words),
             coverage=tuple(self.evidence.coverage()),
+            months=tuple(month_rows(self.evidence)),
+            published=tuple(published_rows(self.evidence, self.evidence.months[-1])),
         )
+
+    @cached_property
+    def kpis(self) -> list[dict[str, Any]]:
+        """Every KPI of the whole scope."""
+        return kpi_rows(self.evidence)
+
+    def opportunities(self) -> pl.DataFrame:
+        """Table OPPORTUNITIES of practices, PCNs and the whole scope, as the pages rank them."""
+        return pl.concat(found.lines for found, _ in self._found.values())
 
     # what the pages share
 
@@ -101,7 +137,14 @@ class Views:
         return self.evidence.months[-MONTHS_IN_PERIOD:]
 
     @cached_property
+    def _england(self) -> England | None:
+        return england_figures(self.evidence, self._period)
+
+    @cached_property
     def _verdicts(self) -> Mapping[str, str | None]:
+        """practice_code → words for its kg an inhaler among the others; nobody is judged on less than twelve months."""
+        if len(self._period) < MONTHS_IN_PERIOD:
+            return {}
         now = self.evidence.footprint.lazy().filter(
             pl.col("month").is_in(self._period) & (pl.col("reads_as") != "not an inhaler")
         )
@@ -117,33 +160,40 @@ class Views:
         return shown, None if drafts else prepare(config, self.evidence)
 
     @cached_property
-    def _levels(self) -> dict[str, tuple[Found, Found | None]]:
-        return {}
+    def _found(self) -> dict[str, tuple[Found, Found | None]]:
+        """Level → what the pages show, and all that there is where drafts are held back."""
+        shown, every = self._prepared
+        return {level: (at_level(shown, level), at_level(every, level) if every else None) for level in PAGE_LEVELS}
 
-    def _found(self, level: str) -> tuple[Found, Found | None]:
-        if level not in self._levels:
-            shown, every = self._prepared
-            self._levels[level] = (at_level(shown, level), at_level(every, level) if every else None)
-        return self._levels[level]
+    @cached_property
+    def _ranked(self) -> dict[str, tuple[dict[str, list[Any]], Counter[str]]]:
+        """Level → the ranked rows of each organisation in order, and how many there are with those held back."""
+
+        def rows(found: Found) -> list[dict[str, Any]]:
+            lines = found.lines.filter(pl.col("gate") == "ranked")
+            return lines.sort("organisation_code", "rank", "rule_id").to_dicts()
+
+        ranked: dict[str, tuple[dict[str, list[Any]], Counter[str]]] = {}
+        for level, (found, every) in self._found.items():
+            own: dict[str, list[Any]] = {}
+            for row in rows(found):
+                own.setdefault(row["organisation_code"], []).append(row)
+            ranked[level] = own, Counter(row["organisation_code"] for row in rows(every or found))
+        return ranked
 
     def _actions(
-        self, level: str, code: str | None, members: Mapping[str, str] | None = None
+        self, level: str, code: str, members: Mapping[str, str] | None = None
     ) -> tuple[tuple[Action, ...], int]:
-        """The first ranked lines of an organisation (None: of all), and how many drafts are held back."""
-
-        def ranked(lines: pl.DataFrame) -> pl.DataFrame:
-            mine = lines if code is None else lines.filter(pl.col("organisation_code") == code)
-            return mine.filter(pl.col("gate") == "ranked").sort("rank", "organisation_code", "rule_id")
-
-        found, every = self._found(level)
-        rows = ranked(found.lines)
-        held = ranked(every.lines).height - rows.height if every else 0
+        """The first ranked lines of an organisation, and how many drafts are held back."""
+        ranked, count = self._ranked[level]
+        rows = ranked.get(code, [])
         holders = self._holders(members) if members else {}
-        return tuple(action_from(r, holders.get(r["rule_id"], ())) for r in rows.head(ACTIONS_SHOWN).to_dicts()), held
+        actions = tuple(action_from(r, holders.get(r["rule_id"], ())) for r in rows[:ACTIONS_SHOWN])
+        return actions, count[code] - len(rows)
 
     def _holders(self, members: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """rule_id → the practices with the most units of it."""
-        lines = self._found("practice")[0].lines.filter(
+        lines = self._found["practice"][0].lines.filter(
             pl.col("organisation_code").is_in(list(members)) & (pl.col("units") > 0)
         )
         most = lines.sort("rule_id", "units", "organisation_code", descending=[False, True, False])
@@ -177,94 +227,74 @@ class Views:
         measure = next(m for m in read_measures(self.evidence.reference.root) if m.id == TREND_MEASURE)
         series = monthly_values(self.evidence, [measure], level).drop("period_start", "period_end")
         rows = signals_of(series, measure, len(self.evidence.months)).collect()
-        keys = ("month", "value", "centre", "lower", "upper", "signal", "break_words")
         found: dict[str, list[SignalPoint]] = {}
         for row in rows.sort("organisation_code", "month").to_dicts():
-            found.setdefault(row["organisation_code"], []).append(SignalPoint(*(row[k] for k in keys)))
+            found.setdefault(row["organisation_code"], []).append(SignalPoint(*(row[k] for k in SIGNAL_KEYS)))
         return {code: tuple(points) for code, points in found.items()}
 
     def _strips(self, page: PracticePage) -> Iterator[Strip]:
-        figures: tuple[tuple[str, str, Figure, str | None], ...] = (
-            ("Inhalers", "kg CO2e", lambda p: p.inhaler_kg, None),
-            ("Inhalers per 1,000 people", "kg CO2e", lambda p: p.kg_per_1000, None),
-            ("Per inhaler", "kg CO2e", lambda p: p.kg_per_inhaler, self._verdicts.get(page.practice_code)),
+        verdict, england = self._verdicts.get(page.practice_code), self._england
+        figures: tuple[tuple[str, Figure, str | None, float | None], ...] = (
+            ("Inhalers", lambda p: p.inhaler_kg, None, None),
+            ("Inhalers per 1,000 people", lambda p: p.kg_per_1000, None, england.kg_per_1000 if england else None),
+            ("Per inhaler", lambda p: p.kg_per_inhaler, verdict, england.kg_per_inhaler if england else None),
         )
-        for title, unit, figure, verdict in figures:
+        near = [p.practice_code for p in self.base if p.pcn_code and p.pcn_code == page.pcn_code]
+        for title, figure, said, of_england in figures:
             values = {p.practice_code: found.central for p in self.base if (found := figure(p))}
             own = values.pop(page.practice_code, None)
-            near = [p.practice_code for p in self.base if p.pcn_code and p.pcn_code == page.pcn_code]
             pcn = [values[code] for code in near if code in values]
             everyone = [*values.values(), *([own] if own is not None else [])]
             mine = [*pcn, *([own] if own is not None and near else [])]
             yield Strip(
                 title=title,
-                unit=unit,
+                unit="kg CO2e",
                 own=own,
                 pcn=tuple(pcn),
                 others=tuple(values[code] for code in values if code not in near),
                 pcn_median=median(mine) if mine else None,
                 all_median=median(everyone) if everyone else None,
-                verdict=verdict,
+                verdict=said,
+                interval=figure(page),
+                england=of_england,
             )
 
-    def _pcn_row(self, page: PcnPage) -> PcnRow:
-        kg = [p.inhaler_kg for p in page.practices if p.inhaler_kg]
-        inhalers = sum(p.inhalers for p in page.practices)
-        people = sum(p.list_size or 0 for p in page.practices)
-        central = sum(i.central for i in kg)
-        own = self.evidence.practices.filter(pl.col("pcn_code") == page.pcn_code)["practice_code"].to_list()
-        rows = self.evidence.footprint.lazy().filter(
-            pl.col("practice_code").is_in(own)
-            & pl.col("month").is_in(self._period)
-            & (pl.col("reads_as") != "not an inhaler")
-        )
-        interval = next(
-            (Interval(*map(float, r)) for r in self.evidence.intervals(rows, []).drop_nulls().iter_rows()), None
-        )
-        has_all_lists = all(p.list_size for p in page.practices)
-        return PcnRow(
-            pcn_code=page.pcn_code,
-            pcn_name=page.pcn_name,
-            address=f"pcn/{page_name(page.pcn_code)}",
-            practices=len(page.practices),
-            inhaler_kg=interval,
-            inhalers=inhalers,
-            kg_per_inhaler=central / inhalers if inhalers else None,
-            kg_per_1000=central / people * 1000 if people and has_all_lists else None,
-        )
 
-    def _gases(self) -> str:
-        codes = pl.any_horizontal(pl.col("bnf_code").str.starts_with(p) for p in GAS_PREFIXES)
-        items = self.evidence.footprint.filter(codes)["items"].sum()
-        if items:
-            return f"{items:,} items of anaesthetic gases stand in the prescribing data."
-        return "Anaesthetic gases: not in this source (hospitals use them); that is no zero."
-
-
-def _went_well(page: PracticePage) -> Iterator[str]:
+def _went_well(page: PracticePage, words: Mapping[str, str]) -> Iterator[str]:
     if page.change and page.change.kg_mix < 0:
-        yield (
-            f"The mix of inhalers moved to lower carbon: {number(-page.change.kg_mix)} kg CO2e less than in the twelve "
-            "months before, at the same volume."
-        )
+        yield words["mix"].format(kg=number(-page.change.kg_mix))
     if any(s.verdict == "lower than most" for s in page.strips):
-        yield "Carbon per inhaler is lower than in most practices here."
+        yield words["lower"]
     if page.covered_inhaler_items == 1:
-        yield "Every inhaler item carries a factor."
+        yield words["covered"]
 
 
-def _digest(members: Sequence[PracticePage]) -> Iterator[Digest]:
-    """What moved: the newest month of inhaler carbon beside the same month last year, where it moved at all."""
+def _digest(members: Sequence[PracticePage], words: Mapping[str, str]) -> Iterator[Digest]:
+    """The newest month of inhaler carbon beside the month before and last year's, where it moved or gives a signal."""
     for page in members:
-        by_month: dict[date, Any] = {p.month: p.inhaler_kg for p in page.trend}
-        newest = max(by_month, default=None)
-        if newest is None:
+        known = {p.month: p.inhaler_kg.central for p in page.trend if p.inhaler_kg}
+        newest = max((p.month for p in page.trend), default=None)
+        if newest is None or newest not in known:
             continue
-        last_year = by_month.get(newest.replace(year=newest.year - 1))
-        now = by_month[newest]
-        if not now or not last_year or not last_year.central:
-            continue
-        share = now.central / last_year.central - 1
-        if abs(share) >= MOVED:
-            words = f"{number(now.central)} kg in {newest:%B %Y}, {abs(share):.0%} {'more' if share > 0 else 'less'} than a year before"
-            yield Digest(page.practice_name, words)
+        now = known[newest]
+        month_before, year_before = (newest - timedelta(days=1)).replace(day=1), newest.replace(year=newest.year - 1)
+        last_year = known.get(year_before)
+        sentences = []
+        if last_year and abs(now / last_year - 1) >= MOVED:
+            beside = {"month": month_before, "year": year_before}
+            parts = {f"since_{name}": _beside(now, known.get(m), m, words, name) for name, m in beside.items()}
+            sentences.append(words["digest"].format(kg=number(now), month=month(newest), **parts))
+        point = page.signals[-1] if page.signals else None
+        if point and point.month == newest and point.signal:
+            sentences.append(words["signal"].format(signal=point.signal))
+        if sentences:
+            yield Digest(page.practice_name, " ".join(sentences))
+
+
+def _beside(now: float, then: float | None, at: date, words: Mapping[str, str], name: str) -> str:
+    if not then:
+        return words[f"since_{name}_unknown"]
+    share = now / then - 1
+    return words[f"since_{name}"].format(
+        share=f"{abs(share):.0%}", way="more" if share >= 0 else "less", month=month(at)
+    )

@@ -13,6 +13,7 @@ from prescarbon.reference import find_reference, read_reference
 from prescarbon.reference_checks import find_faults
 from prescarbon.reference_measures import read_measures
 from prescarbon.reference_switches import list_faults
+from prescarbon.reference_wording import read_wording
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.months import Store
 
@@ -58,6 +59,10 @@ def reference_faults(config: Config) -> list[dict[str, Any]]:
     other = list_faults(root, config.formulary)
     try:
         read_measures(root, set(read_reference(root).sources))
+    except DefinitionError as error:
+        other += str(error).splitlines()
+    try:
+        read_wording(root)
     except DefinitionError as error:
         other += str(error).splitlines()
     return faults + [{"file": "definitions", "line": 0, "column": "", "value": "", "reason": text} for text in other]

@@ -42,6 +42,13 @@ def monthly_values(evidence: Evidence, measures: Sequence[Measure], level: str) 
     return _values(evidence, measures, level, [(m, m) for m in evidence.months]).with_columns(month="period_end")
 
 
+def period_values(evidence: Evidence, level: str, period: Sequence[date]) -> pl.DataFrame:
+    """Table MEASURE_VALUES: every measure of every organisation of a level over one period, with the pages' intervals."""
+    values = _values(evidence, read_measures(evidence.reference.root), level, [(period[0], period[-1])])
+    drawn = _with_drawn_intervals(evidence, values, level, period)
+    return drawn.sort("measure_id", "organisation_code").collect()
+
+
 def _values(
     evidence: Evidence, measures: Sequence[Measure], level: str, periods: Sequence[tuple[date, date]]
 ) -> pl.LazyFrame:

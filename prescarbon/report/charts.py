@@ -1,16 +1,19 @@
 """Charts as SVG text, the same bytes each time: one style, direct labels, no legend to look up."""
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+from markupsafe import escape
 from matplotlib.figure import Figure
 
 from prescarbon.report.numbers import number
-from prescarbon.report.parts import SignalPoint
+from prescarbon.report.parts import SignalPoint, Strip, has_line
 
-BLUE, DARK, GREY, PALE = "#005EB8", "#003087", "#425563", "#AEB7BD"
+BLUE, DARK, INK, GREY, PALE = "#005EB8", "#003087", "#212B32", "#425563", "#AEB7BD"
+FONTS = "Arial, 'Liberation Sans', sans-serif"
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "prescarbon",
     "svg.fonttype": "none",  # text stays text: small files, and a screen reader or a search finds it
@@ -29,19 +32,19 @@ def svg(figure: Figure, *, title: str) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     drawn = text.getvalue()
-    body = drawn[drawn.index("<svg") :].replace("'DejaVu Sans'", "Arial, 'Liberation Sans', sans-serif")
-    safe = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return body.replace("<svg ", f'<svg role="img" aria-label="{safe}" ', 1)
+    body = drawn[drawn.index("<svg") :].replace("'DejaVu Sans'", FONTS)
+    head = f'<svg class="chart" role="img" aria-label="{escape(title)}" preserveAspectRatio="xMinYMid meet" '
+    return body.replace("<svg ", head, 1)
 
 
-def signal_chart(points: Sequence[SignalPoint], title: str) -> str:
-    """A series with its limits, signals as filled squares and known breaks as labelled lines. Empty below two points."""
+def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float = 7.2) -> str:
+    """A series with its limits, signals as filled squares and known breaks as labelled lines. Empty for few months."""
     known = [(place, p) for place, p in enumerate(points) if p.value is not None]
-    if len(known) < 2:
+    if not has_line(points):
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 2.2))
-        axes = figure.add_axes((0.06, 0.2, 0.9, 0.68))  # a fixed place: laying out costs more than drawing
+        figure = Figure(figsize=(width_in, 2.2))
+        axes = figure.add_axes((0.55 / width_in, 0.19, 1 - 0.84 / width_in, 0.64))  # fixed: laying out costs more
         places, values = [place for place, _ in known], [float(p.value or 0) for _, p in known]
         for name, style in (("lower", (0, (4, 3))), ("upper", (0, (4, 3))), ("centre", "solid")):
             level = [getattr(p, name) for _, p in known]
@@ -55,14 +58,14 @@ def signal_chart(points: Sequence[SignalPoint], title: str) -> str:
                 axes.axvline(place - 0.5, color=PALE, lw=1)
                 axes.annotate(
                     "codes change",
-                    (place - 0.5, 1),
+                    (place - 0.5, 0),
                     xycoords=("data", "axes fraction"),
                     fontsize=7,
                     color=GREY,
-                    xytext=(2, -7),
+                    xytext=(2, 3),
                     textcoords="offset points",
                 )
-        step = max(1, len(points) // 12)
+        step = max(1, round(len(points) / width_in / 1.7))
         axes.set_xticks(
             list(range(0, len(points), step)),
             [
@@ -80,7 +83,51 @@ def signal_chart(points: Sequence[SignalPoint], title: str) -> str:
             weight="bold",
         )
         axes.set_xlim(-0.5, len(points) - 1 + max(0.6, len(points) * 0.07))
-        axes.set_title(title, loc="left", fontsize=9, color=GREY)
+        axes.set_title(textwrap.fill(title, int(width_in * 14)), loc="left", fontsize=9, color=GREY)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         return svg(
             figure, title=f"{title}; newest {number(values[-1])}, {len(flagged)} months with a signal. Table below."
         )
+
+
+def strip(s: Strip) -> str:
+    """One figure among all, as SVG; empty without peers.
+
+    A diamond is this practice, open circles its PCN, dots all others, the line their median, a triangle England.
+    """
+    if s.own is None or not (s.others or s.pcn):
+        return ""
+    left, right, level = 190, 700, 28
+
+    def x(value: float) -> float:
+        return round(left + (right - left) * s.place(value), 1)
+
+    def text(at: float, y: int, words: str, look: str, anchor: str = "start") -> str:
+        return f'<text x="{at}" y="{y}" text-anchor="{anchor}" font-family="{FONTS}" {look}>{escape(words)}</text>'
+
+    small, title = f'font-size="9.5" fill="{GREY}"', f'font-size="11" fill="{INK}"'
+    bold = f'font-size="12" font-weight="bold" fill="{DARK}"'
+    least, most = s.ends
+    label = f"{s.title}: this practice {number(s.own)} {s.unit}, from {number(least)} to {number(most)} among all. Table below."
+    marks = [f'<circle cx="{x(v)}" cy="{level}" r="3" fill="{PALE}"/>' for v in s.others]
+    if s.all_median is not None:
+        marks.append(f'<path d="M{x(s.all_median)} {level - 9}v18" stroke="{GREY}" stroke-width="1.5"/>')
+    marks += [
+        f'<circle cx="{x(v)}" cy="{level}" r="4.5" fill="#fff" stroke="{BLUE}" stroke-width="1.8"/>' for v in s.pcn
+    ]
+    if s.england is not None:
+        marks.append(f'<path d="M{x(s.england)} {level + 3}l5 9h-10z" fill="{GREY}"/>')
+    marks.append(f'<path d="M{x(s.own)} {level - 7}l7 7-7 7-7-7z" fill="{DARK}"/>')
+    return "".join(
+        (
+            f'<svg class="strip" viewBox="0 0 720 46" role="img" aria-label="{escape(label)}">',
+            text(4, level - 2, s.title, title),
+            text(4, level + 11, s.unit, small),
+            f'<path d="M{left} {level}H{right}" stroke="{PALE}"/>',
+            *marks,
+            text(min(max(x(s.own), left + 15), right - 15), 16, number(s.own), bold, "middle"),
+            text(left, 45, number(least), small, "middle"),
+            text(right, 45, number(most), small, "middle"),
+            "</svg>",
+        )
+    )

@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from prescarbon.manifest import RunManifest
+from prescarbon.reference_wording import Wording
 from prescarbon.report import charts, numbers
-from prescarbon.report.ics import COMMITMENTS, IcsPage
+from prescarbon.report.ics import IcsPage
 from prescarbon.report.numbers import Interval
 from prescarbon.report.pcn import PcnPage
-from prescarbon.report.practice import METHOD_WORDS, PracticePage
+from prescarbon.report.practice import PracticePage
+from prescarbon.report.safety import page_name
 
 
 @dataclass(frozen=True)
@@ -43,37 +46,51 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("number", "kg", "span", "pounds", "percent", "month", "months", "signed"):
+    for name in (
+        "number", "kg", "span", "mass", "mass_span", "pounds", "cost_change", "percent", "month", "months", "signed"
+    ):  # fmt: skip
         env.filters[name] = getattr(numbers, name)
+    env.filters["fill"] = lambda sentence, **values: sentence.format(**values)
+    # our own SVG, its texts escaped
+    env.globals["strip"] = lambda strip: Markup(charts.strip(strip))
+    env.globals["signal_chart"] = lambda points, title, width: Markup(
+        charts.signal_chart(points, title, width_in=width)
+    )
     return env
 
 
 ENVIRONMENT = _environment()
-PER_INHALER = "kg CO2e an inhaler by month; dashed: limits; squares: signals"
+ICS_FACES = {"PDF": "pdf/ics.pdf", "workbook": "workbook/ics.xlsx", "board slide": "board.pptx"}
 
 
-def practice_html(page: PracticePage, manifest: RunManifest) -> str:
-    """The practice page."""
-    signals = Markup(charts.signal_chart(page.signals, PER_INHALER))  # our own SVG, its title escaped
-    return ENVIRONMENT.get_template("practice.html").render(page=page, manifest=manifest, signals=signals)
+@dataclass(frozen=True)
+class HtmlPages:
+    """The pages of one run: they share its manifest and its wording."""
+
+    manifest: RunManifest
+    words: Wording
+
+    def practice(self, page: PracticePage) -> str:
+        """The practice page."""
+        return self._render("practice.html", page=page, faces=_faces("practice", page.practice_code))
+
+    def pcn(self, page: PcnPage) -> str:
+        """The PCN page."""
+        return self._render("pcn.html", page=page, faces=_faces("pcn", page.pcn_code))
+
+    def ics(self, page: IcsPage) -> str:
+        """The page of the whole scope, for the SRO."""
+        return self._render("ics.html", page=page, faces=ICS_FACES)
+
+    def index(self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str]) -> str:
+        """The index over all practices, grouped by PCN; pcns are the addresses of PCN pages by code."""
+        return self._render("index.html", rows=rows, totals=totals, pcns=pcns)
+
+    def _render(self, template: str, **values: Any) -> str:
+        return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **values)
 
 
-def pcn_html(page: PcnPage, manifest: RunManifest) -> str:
-    """The PCN page."""
-    signals = Markup(charts.signal_chart(page.signals, PER_INHALER))
-    return ENVIRONMENT.get_template("pcn.html").render(page=page, manifest=manifest, signals=signals)
-
-
-def ics_html(page: IcsPage, manifest: RunManifest) -> str:
-    """The ICS page."""
-    signals = Markup(charts.signal_chart(page.signals, PER_INHALER))
-    return ENVIRONMENT.get_template("ics.html").render(
-        page=page, manifest=manifest, signals=signals, commitments=COMMITMENTS, methods=METHOD_WORDS
-    )
-
-
-def index_html(
-    rows: Sequence[IndexRow], manifest: RunManifest, totals: Totals, pcns: Mapping[str, str] | None = None
-) -> str:
-    """The index over all practices, grouped by PCN; pcns are the addresses of PCN pages by code."""
-    return ENVIRONMENT.get_template("index.html").render(rows=rows, manifest=manifest, totals=totals, pcns=pcns or {})
+def _faces(kind: str, code: str) -> dict[str, str]:
+    """Where the other faces of a page lie, seen from it."""
+    name = page_name(code).removesuffix(".html")
+    return {"PDF": f"../pdf/{kind}/{name}.pdf", "workbook": f"../workbook/{kind}/{name}.xlsx"}

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 UNKNOWN = "not known"
+PENNY = Decimal("0.01")
+TONNES_FROM = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,10 @@ class Interval:
     low: float
     central: float
     high: float
+
+    def times(self, by: float) -> "Interval":
+        """The interval in another unit: 1000 ÷ people, 1 ÷ inhalers."""
+        return Interval(self.low * by, self.central * by, self.high * by)
 
 
 def number(value: float | int | Decimal | None) -> str:
@@ -44,6 +50,32 @@ def pounds(value: Decimal | None) -> str:
         return UNKNOWN
     size = abs(value)
     return f"{'-' if value < 0 else ''}£{size:,.{2 if size < 100 else 0}f}"
+
+
+def cost_change(value: Decimal | None) -> str:
+    """What a change does to the cost, in words."""
+    if value is None:
+        return UNKNOWN
+    size = pounds(abs(value))
+    return "no change in price" if not value.quantize(PENNY) else f"{size} less" if value < 0 else f"{size} more"
+
+
+def mass(value: Interval | None) -> str:
+    """A headline's central mass of CO2e: tonnes from 100 t up, where single kilograms would claim too much."""
+    if value is None:
+        return UNKNOWN
+    if value.central >= TONNES_FROM:
+        return f"{number(value.central / 1000)} tonnes CO2e"
+    return f"{number(value.central)} kg CO2e"
+
+
+def mass_span(value: Interval | None) -> str:
+    """Low to high of a headline, in the unit of `mass`."""
+    if value is None:
+        return UNKNOWN
+    if value.central < TONNES_FROM:
+        return f"{span(value)} kg"
+    return f"{number(value.low / 1000)} to {number(value.high / 1000)} tonnes"
 
 
 def percent(share: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from prescarbon.report.numbers import Interval
 
-DRAFT = "Draft: no clinical role has signed this rule off."
+MONTHS_FOR_A_LINE = 6
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ class Strip:
     pcn_median: float | None
     all_median: float | None
     verdict: str | None
+    interval: Interval | None = None
+    england: float | None = None
 
     @property
     def ends(self) -> tuple[float, float]:
         """Least and greatest value on the strip."""
-        values = [*self.pcn, *self.others, *([self.own] if self.own is not None else [])]
+        values = [*self.pcn, *self.others, *(v for v in (self.own, self.england) if v is not None)]
         return min(values, default=0.0), max(values, default=1.0)
 
     def place(self, value: float) -> float:
@@ -90,6 +92,26 @@ class SignalPoint:
     upper: float | None
     signal: str | None
     break_words: str | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One measure month by month with its limits."""
+
+    measure_id: str
+    title: str
+    unit: str
+    points: tuple[SignalPoint, ...]
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has the months for a line: two or three points look like a trend and are none."""
+        return has_line(self.points)
+
+
+def has_line(points: Sequence[SignalPoint]) -> bool:
+    """Whether enough months are known to draw a line through."""
+    return sum(p.value is not None for p in points) >= MONTHS_FOR_A_LINE
 
 
 def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:

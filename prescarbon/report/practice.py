@@ -14,13 +14,6 @@ from prescarbon.report.parts import Action, Change, SignalPoint, Strip
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_PERIOD = 12
 MONTHS_IN_TREND = 24
-METHOD_WORDS = {
-    "product": "published or derived for this product",
-    "class": "range of its class of product",
-    "brand_mix": "brand not known: stated market mix",
-    "spend": "spend at constant prices",
-    "unknown": "no factor: not counted, not zero",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,6 @@ class Tier:
     """Everything of one method over the period."""
 
     method: str
-    words: str
     items: int
     nic_gbp: Decimal | None
     kg: Interval | None
@@ -87,7 +79,7 @@ class PracticePage:
     kg_per_inhaler: Interval | None
     total_kg: Interval | None
     kg_per_1000: Interval | None
-    list_size: int | None
+    list_size: float | None
     list_size_words: str
     inhalers: float
     items: int
@@ -127,7 +119,7 @@ def build_practice_pages(
     footprint: pl.DataFrame,
     names: Mapping[str, str],
     practices: Mapping[str, Mapping[str, Any]],
-    list_sizes: Mapping[str, tuple[int, str]],
+    list_sizes: Mapping[str, tuple[float, str]],
     intervals: pl.DataFrame,
     notes: tuple[str, ...] = (),
 ) -> Iterator[PracticePage]:
@@ -158,7 +150,7 @@ def _page(
     rows: pl.DataFrame,
     names: Mapping[str, str],
     practices: Mapping[str, Mapping[str, Any]],
-    list_sizes: Mapping[str, tuple[int, str]],
+    list_sizes: Mapping[str, tuple[float, str]],
     intervals: Intervals,
     trend_months: list[date],
     period: list[date],
@@ -183,9 +175,9 @@ def _page(
         sub_icb_code=about.get("sub_icb_code"),
         period=tuple(period),
         inhaler_kg=inhaler_kg,
-        kg_per_inhaler=_scaled(inhaler_kg, 1 / devices) if devices else None,
+        kg_per_inhaler=inhaler_kg.times(1 / devices) if inhaler_kg and devices else None,
         total_kg=intervals.get(("total", "all")),
-        kg_per_1000=_scaled(inhaler_kg, 1000 / people) if people else None,
+        kg_per_1000=inhaler_kg.times(1000 / people) if inhaler_kg and people else None,
         list_size=people,
         list_size_words=people_words,
         inhalers=devices,
@@ -208,16 +200,11 @@ def _interval(row: Mapping[str, Any]) -> Interval | None:
     return None if central is None else Interval(float(low), float(central), float(high))
 
 
-def _scaled(interval: Interval | None, by: float) -> Interval | None:
-    return interval and Interval(interval.low * by, interval.central * by, interval.high * by)
-
-
 def _tiers(rows: pl.DataFrame, intervals: Intervals) -> Iterator[Tier]:
     items = rows["items"].sum()
     for row in rows.group_by("method").agg(SUMS).sort("method").to_dicts():
         yield Tier(
             method=row["method"],
-            words=METHOD_WORDS[row["method"]],
             items=row["items"],
             nic_gbp=row["nic_gbp"],
             kg=intervals.get(("method", row["method"])),

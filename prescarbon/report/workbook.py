@@ -10,8 +10,7 @@ from typing import Any
 import xlsxwriter
 
 from prescarbon.manifest import RunManifest
-from prescarbon.report.numbers import Interval
-from prescarbon.report.practice import Hotspot, PracticePage
+from prescarbon.reference_wording import Wording
 
 FIXED = datetime(2000, 1, 1)  # noqa: DTZ001 — the workbook's made-on date: any one date, always the same
 FORMATS = {
@@ -38,7 +37,9 @@ class Sheet:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def write_workbook(file: Path, sheets: Sequence[Sheet], manifest: RunManifest, notes: Sequence[str] = ()) -> None:
+def write_workbook(
+    file: Path, sheets: Sequence[Sheet], manifest: RunManifest, words: Wording, notes: Sequence[str] = ()
+) -> None:
     """Write the sheets, then a Notes sheet with the manifest; the same values give the same bytes.
 
     Raises:
@@ -50,7 +51,7 @@ def write_workbook(file: Path, sheets: Sequence[Sheet], manifest: RunManifest, n
         formats = {name: book.add_format(look) for name, look in FORMATS.items()}
         for sheet in sheets:
             _write_sheet(book.add_worksheet(sheet.name[:31]), sheet, formats, is_synthetic=manifest.is_synthetic)
-        _write_notes(book.add_worksheet("Notes"), manifest, notes, formats)
+        _write_notes(book.add_worksheet("Notes"), manifest, words, notes, formats)
 
 
 def _write_sheet(page: Any, sheet: Sheet, formats: Mapping[str, Any], *, is_synthetic: bool) -> None:
@@ -86,7 +87,9 @@ def _write_cell(page: Any, row: int, column: int, value: Any, look: Any) -> None
         page.write_string(row, column, str(value), look)
 
 
-def _write_notes(page: Any, manifest: RunManifest, notes: Sequence[str], formats: Mapping[str, Any]) -> None:
+def _write_notes(
+    page: Any, manifest: RunManifest, words: Wording, notes: Sequence[str], formats: Mapping[str, Any]
+) -> None:
     page.set_column(0, 0, 26)
     page.set_column(1, 1, 100)
     facts = [
@@ -103,71 +106,14 @@ def _write_notes(page: Any, manifest: RunManifest, notes: Sequence[str], formats
             f"£{manifest.nic_gbp_in:,.2f} in = £{manifest.nic_gbp_used:,.2f} used + £{manifest.nic_gbp_rejected:,.2f} rejected",
         ),
         *((f"Input {i['month']}", f"{i['file_name']}, sha256 {i['hash']}") for i in manifest.inputs),
-        (
-            "Low to high",
-            "5th to 95th percentile over what is uncertain about the factors; no margin for differences in care.",
-        ),
+        ("Low to high", words["page"]["interval"]),
         ("Empty cells", "Not known. Nothing unknown is zero."),
-        ("Items", "Prescription items, not people."),
-        ("Licence", "Contains public sector information licensed under the Open Government Licence v3.0."),
+        ("Mind", words["page"]["care"]),
+        ("Licence", words["page"]["licence"]),
         *(("Mind", text) for text in (*manifest.warnings, *notes)),
     ]
     if manifest.is_synthetic:
-        facts.insert(0, ("SYNTHETIC", "Made up for demonstration: nothing here is real."))
+        facts.insert(0, ("SYNTHETIC", words["page"]["synthetic"]))
     for row, (name, text) in enumerate(facts):
         page.write_string(row, 0, name, formats["head"])
         page.write_string(row, 1, text, formats["text"])
-
-
-def interval_cells(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
-    """Central, low, high; empty where not known."""
-    return (interval.central, interval.low, interval.high) if interval else (None, None, None)
-
-
-def practice_sheets(page: PracticePage) -> list[Sheet]:
-    """The practice page's tables as sheets: the same view, so the same numbers."""
-    return [
-        Sheet(
-            "Summary",
-            [("Figure", "text"), ("value", "number"), ("low", "number"), ("high", "number"), ("unit", "text")],
-            [
-                ("Inhalers", *interval_cells(page.inhaler_kg), "kg CO2e"),
-                ("Per inhaler", *interval_cells(page.kg_per_inhaler), "kg CO2e an inhaler"),
-                ("Inhalers per 1,000 registered people", *interval_cells(page.kg_per_1000), "kg CO2e"),
-                ("All medicines", *interval_cells(page.total_kg), "kg CO2e"),
-                ("Inhalers with a factor", page.inhalers, None, None, "inhalers"),
-                ("Items", page.items, None, None, "items"),
-                ("Net ingredient cost", page.nic_gbp, None, None, "£"),
-            ],
-            [f"{page.practice_name} ({page.practice_code})"],
-        ),
-        _hotspot_sheet("Inhalers", page.inhaler_hotspots),
-        _hotspot_sheet("Other medicines", page.other_hotspots),
-        Sheet(
-            "By month",
-            [("Month", "month"), ("inhalers kg CO2e", "kg"), ("low", "kg"), ("high", "kg"), ("devices", "count"), ("other medicines kg CO2e", "kg"), ("items", "count")],
-            [(p.month, *interval_cells(p.inhaler_kg), p.devices, p.other_kg, p.items) for p in page.trend],
-        ),
-        Sheet(
-            "Evidence",
-            [("Evidence", "text"), ("items", "count"), ("share of items", "share"), ("NIC", "gbp"), ("kg CO2e", "kg"), ("low", "kg"), ("high", "kg")],
-            [(t.words, t.items, t.share_of_items, t.nic_gbp, *interval_cells(t.kg)) for t in page.tiers],
-        ),
-        Sheet(
-            "Quantities flagged",
-            [("Inhaler", "text"), ("Month", "month"), ("BNF code", "text"), ("reads as", "text"), ("claimed", "count"), ("counted", "number"), ("items", "count")],
-            [(c.name, c.month, c.bnf_code, c.reads_as, c.claimed, c.counted, c.items) for c in page.corrections],
-        ),
-    ]  # fmt: skip
-
-
-def _hotspot_sheet(name: str, spots: Sequence[Hotspot]) -> Sheet:
-    columns = [
-        ("Presentation", "text"), ("BNF code", "text"), ("kg CO2e", "kg"), ("low", "kg"), ("high", "kg"), ("share", "share"),
-        ("NIC", "gbp"), ("items", "count"), ("devices", "number"), ("how known", "text"),
-    ]  # fmt: skip
-    rows = [
-        (s.name, s.bnf_code, *interval_cells(s.kg), s.share_of_kg, s.nic_gbp, s.items, s.devices, s.methods)
-        for s in spots
-    ]
-    return Sheet(name, columns, rows)

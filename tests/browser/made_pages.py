@@ -6,13 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 
 from prescarbon.manifest import RunManifest
-from prescarbon.report.html import IndexRow, ics_html, index_html, pcn_html, practice_html
-from prescarbon.report.ics import IcsPage, PcnRow
+from prescarbon.report.html import HtmlPages, IndexRow
+from prescarbon.report.ics import GroupRow, IcsPage
 from prescarbon.report.numbers import Interval
 from prescarbon.report.parts import Action
 from prescarbon.report.pcn import Digest, PcnPage
 from prescarbon.report.practice import PracticePage
-from tests.report.test_practice_page import MANIFEST, TOTALS, the_page
+from tests.report.test_practice_page import MANIFEST, TOTALS, WORDS, the_page
 
 SOME_KG = Interval(1, 2, 3)
 KPI = {
@@ -23,6 +23,7 @@ KPI = {
     "signal": None,
     "track": "no judgement",
     "status": "measured",
+    "unit": "kg CO2e",
 }
 
 
@@ -79,28 +80,33 @@ def pcn(name: str) -> PcnPage:
 
 
 def ics(name: str) -> IcsPage:
+    row = GroupRow("U00001", name, "pcn/x.html", 1, SOME_KG, 1.0, 1.0, None)
     return IcsPage(
+        period=(date(2026, 1, 1),),
         inhaler_kg=SOME_KG,
+        kg_per_1000=None,
         total_kg=SOME_KG,
-        kpis=(KPI | {"title": name},),
-        pcns=(PcnRow("U00001", name, "pcn/x.html", 1, SOME_KG, 1.0, 1.0, None),),
+        kpis=(KPI | {"title": name, "target_words": name},),
+        series=(),
+        places=(replace(row, address=None),),
+        pcns=(row,),
         actions=(action(name),),
         drafts_held_back=0,
         change=None,
-        signals=(),
         gases="",
         coverage=(),
+        months=(),
     )
 
 
 def made(kind: str, folder: Path, name: str) -> Path:
     """The file of a page of this kind."""
-    run = manifest(name)
+    html = HtmlPages(manifest(name), WORDS)
     text = {
-        "practice": lambda: practice_html(practice(name), run),
-        "pcn": lambda: pcn_html(pcn(name), run),
-        "ics": lambda: ics_html(ics(name), run),
-        "index": lambda: index_html([IndexRow(practice(name), "practice/x.html")], run, TOTALS, {"U00001": "pcn/x"}),
+        "practice": lambda: html.practice(practice(name)),
+        "pcn": lambda: html.pcn(pcn(name)),
+        "ics": lambda: html.ics(ics(name)),
+        "index": lambda: html.index([IndexRow(practice(name), "practice/x.html")], TOTALS, {"U00001": "pcn/x"}),
     }[kind]()
     file = folder / f"{kind}.html"
     file.write_text(text, "utf-8")

@@ -138,7 +138,7 @@ def test_a_kpi_has_the_interval_of_the_report(home, tmp_path):
     page = (folder / "ics.html").read_text("utf-8")
     kpi = found["inhaler-carbon"]
     assert f"{kpi['low']:,.0f} to {kpi['high']:,.0f}</td>" in page
-    assert f"<small>{kpi['low']:,.0f} to {kpi['high']:,.0f} kg</small>" in page
+    assert f"<small>{kpi['low'] / 1000:,.0f} to {kpi['high'] / 1000:,.0f} tonnes</small>" in page
 
 
 def test_the_pack_holds_a_page_for_every_reader(home, tmp_path):

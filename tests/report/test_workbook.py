@@ -3,12 +3,13 @@ from pathlib import Path
 
 import openpyxl
 
-from prescarbon.report.workbook import practice_sheets, write_workbook
-from tests.report.test_practice_page import HOSTILE, MANIFEST, the_page
+from prescarbon.report.sheets import practice_sheets
+from prescarbon.report.workbook import write_workbook
+from tests.report.test_practice_page import HOSTILE, MANIFEST, WORDS, the_page
 
 
 def written(file: Path, page=None, manifest=MANIFEST) -> openpyxl.Workbook:
-    write_workbook(file, practice_sheets(page or the_page()), manifest, notes=("=cmd()",))
+    write_workbook(file, practice_sheets(page or the_page(), WORDS), manifest, WORDS, notes=("=cmd()",))
     return openpyxl.load_workbook(file)
 
 
