@@ -1,8 +1,5 @@
-"""One Chromium and one SYNTHETIC pack for all browser tests; skipped with a reason where either cannot be had."""
+"""One Chromium for all browser tests; skipped with a reason where it cannot be had."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,14 +79,3 @@ def visit(chromium) -> Iterator:
     yield open_page
     for context in contexts:
         context.close()
-
-
-@pytest.fixture(scope="package")
-def pack(tmp_path_factory) -> Path:
-    """The report of `prescarbon demo`: made once, in a folder of its own."""
-    home = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "prescarbon", "demo", "-q", "--home", home / "home", "--out", home / "out"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"MPLBACKEND": "Agg"}, check=False)
-    assert done.returncode == 0, done.stderr
-    (index,) = home.glob("out/**/index.html")
-    return index.parent

@@ -8,23 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from prescarbon.cli import cli
-from prescarbon.reference import find_reference
-from prescarbon.source.files import take_file
-from prescarbon.source.organisations import import_organisations
-from prescarbon.source.sample import write_sample
-from prescarbon.store.months import Store
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    sample = write_sample(
-        home / "sample", find_reference() / "sample" / "catalogue.csv", practices=12, pcns=3, months=26
-    )
-    import_organisations(sample.organisations, home)
-    for file in sample.epd:
-        take_file(Store(home), file)
-    return home
 
 
 def run(home: Path, *words: object, code: int = 0) -> str:
