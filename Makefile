@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= reports
 
-.PHONY: demo test lint types check docs clean
+.PHONY: demo test lint types check docs sample gallery clean
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +31,12 @@ types: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
+
+sample: $(VENV)/.dev
+	$(BIN)/python docs/show.py
+
+gallery: $(VENV)/.dev
+	$(BIN)/python docs/show.py --gallery
 
 check: lint types test
 

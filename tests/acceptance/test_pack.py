@@ -1,0 +1,144 @@
+"""The report pack of the SYNTHETIC sample: every face of a page says the same numbers as the tables and as `explain`."""
+
+import importlib.util
+import json
+import re
+import zipfile
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import openpyxl
+import polars as pl
+import pypdf
+import pytest
+from click.testing import CliRunner
+from pptx import Presentation
+
+from prescarbon.cli import cli
+from prescarbon.report.numbers import Interval, kg, mass, number, pounds, span
+
+ROOT = Path(__file__).resolve().parents[2]
+PRACTICES = ["Z90003", "Z90051", "Z90090"]
+
+
+def test_every_page_has_its_pdf_and_its_workbook(pack):
+    pages = [p.relative_to(pack) for p in (*pack.glob("practice/*"), *pack.glob("pcn/*"), pack / "ics.html")]
+    assert len(pages) == 90 + 24 + 1
+    for page in pages:
+        assert (pack / "pdf" / page.with_suffix(".pdf")).is_file()
+        assert (pack / "workbook" / page.with_suffix(".xlsx")).is_file()
+
+
+def test_a_practice_report_is_two_sheets_that_say_they_are_synthetic(pack):
+    for file in (pack / "pdf" / "practice").iterdir():
+        sheets = pypdf.PdfReader(file).pages
+        assert len(sheets) == 2, file.name
+    assert all("SYNTHETIC data" in sheet.extract_text() for sheet in sheets)
+
+
+@pytest.mark.parametrize("code", PRACTICES)
+def test_page_pdf_workbook_csv_and_explain_agree(code, pack, demo_home):
+    told = explained(code, demo_home)
+    lines = [line for line in told["lines"] if line["devices"] is not None and line["kg_co2e"] is not None]
+    kilograms, devices = sum(line["kg_co2e"] for line in lines), sum(line["devices"] for line in lines)
+    everything = sum(total["kg_co2e"] or 0 for total in told["totals"])
+    nic = sum(total["nic_gbp"] for total in told["totals"])
+
+    figures = {
+        r["figure"]: r for r in pl.read_csv(pack / "data" / "figures.csv").to_dicts() if r["practice_code"] == code
+    }
+    assert figures["Inhalers"]["central"] == pytest.approx(kilograms, abs=0.001)
+    assert figures["Per inhaler"]["central"] == pytest.approx(kilograms / devices)
+
+    sheet = openpyxl.load_workbook(pack / "workbook" / "practice" / f"{code}.xlsx")["Summary"]
+    summary = {row[0].value: [cell.value for cell in row[1:4]] for row in sheet.iter_rows(min_row=4)}
+    assert summary["Inhalers"][0] == figures["Inhalers"]["central"]
+    assert summary["All medicines"][0] == pytest.approx(everything, abs=0.001)
+    assert summary["Net ingredient cost"][0] == pytest.approx(nic)
+
+    inhalers = Interval(*(figures["Inhalers"][end] for end in ("low", "central", "high")))
+    total = Interval(summary["All medicines"][1], summary["All medicines"][0], summary["All medicines"][2])
+    said = (
+        f"{number(inhalers.central)} kg CO2e", f"{span(inhalers)} kg", f"{number(devices)} inhalers with a factor",
+        f"{number(figures['Per inhaler']['central'])} kg CO2e", f"{kg(total)} kg CO2e", f"{pounds(nic)} net ingredient cost",
+    )  # fmt: skip
+    page = plain(re.sub(r"<[^>]+>", "", (pack / "practice" / f"{code}.html").read_text("utf-8")))
+    pdf = plain("".join(s.extract_text() for s in pypdf.PdfReader(pack / "pdf" / "practice" / f"{code}.pdf").pages))
+    for words in said:
+        assert plain(words) in page
+        assert plain(words) in pdf
+
+
+def explained(code: str, demo_home: Path) -> dict:
+    command = ["explain", code, "--json", "--home", str(demo_home / "home" / "demo"), "--scope", "gp"]
+    result = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[\s\u200b\u2068\u2069]+", "", text)
+
+
+def test_the_headline_figures_are_the_measures(pack):
+    figures, measures = (pl.read_parquet(pack / "data" / f"{n}.parquet") for n in ("figures", "measure_values"))
+    for figure, measure in {
+        "Inhalers": "kg_inhalers",
+        "Inhalers per 1,000 people": "kg_inhalers_per_1000",
+        "Per inhaler": "kg_per_inhaler",
+    }.items():
+        own = figures.filter(pl.col("figure") == figure).select("practice_code", "central", "low", "high")
+        of_measure = measures.filter((pl.col("measure_id") == measure) & (pl.col("level") == "practice")).select(
+            "organisation_code", value=pl.col("value").cast(pl.Float64), at_least="low", at_most="high"
+        )
+        both = own.join(of_measure, left_on="practice_code", right_on="organisation_code", validate="1:1")
+        assert both.height == 90
+        for ours, theirs in (("central", "value"), ("low", "at_least"), ("high", "at_most")):
+            apart = (both[ours] / both[theirs].cast(pl.Float64) - 1).abs().max()
+            assert apart < 1e-6, (figure, ours)
+
+
+def test_page_workbook_table_and_slide_of_the_system_agree(pack):
+    kpis = {r["kpi_id"]: r for r in pl.read_csv(pack / "data" / "kpi_values.csv").to_dicts()}
+    page = (pack / "ics.html").read_text("utf-8")
+    rows = openpyxl.load_workbook(pack / "workbook" / "ics.xlsx")["KPIs"].iter_rows(min_row=4, values_only=True)
+    in_workbook = {row[0]: row for row in rows}
+    for kpi in kpis.values():
+        assert in_workbook[kpi["title"]][1] == (kpi["value"] and pytest.approx(kpi["value"]))
+        if kpi["value"] is not None:
+            assert f'<td class="n">{number(kpi["value"])}</td>' in page
+    (slide,) = Presentation(str(pack / "board.pptx")).slides
+    said = "\n".join(shape.text_frame.text for shape in slide.shapes if shape.has_text_frame)
+    inhalers = kpis["inhaler-carbon"]
+    assert mass(Interval(inhalers["low"], inhalers["value"], inhalers["high"])) in said
+    assert "SYNTHETIC" in said
+
+
+def test_practices_add_up_to_their_pcn_and_to_the_system(pack):
+    figures = pl.read_parquet(pack / "data" / "figures.parquet").filter(pl.col("figure") == "Inhalers")
+    measures = pl.read_parquet(pack / "data" / "measure_values.parquet").filter(pl.col("measure_id") == "kg_inhalers")
+    for level, by in (("pcn", ["pcn_code"]), ("group", [])):
+        summed = figures.group_by(by).agg(pl.col("central").sum()) if by else figures.select(pl.col("central").sum())
+        own = measures.filter(pl.col("level") == level)["value"].cast(pl.Float64).sort()
+        assert summed["central"].sort().to_list() == pytest.approx(own.to_list(), abs=0.01)
+
+
+def test_office_files_hold_no_clock(pack):
+    for file in (pack / "board.pptx", pack / "workbook" / "ics.xlsx"):
+        with zipfile.ZipFile(file) as parts:
+            assert {info.date_time for info in parts.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+            core = ET.fromstring(parts.read("docProps/core.xml"))
+        stamps = [node.text for node in core if node.tag.endswith(("created", "modified"))]
+        assert stamps
+        assert all(stamp.startswith(f"{date(2000, 1, 1)}") for stamp in stamps)
+
+
+def test_the_kept_sample_is_what_the_demo_makes(pack):
+    spec = importlib.util.spec_from_file_location("show", ROOT / "docs" / "show.py")
+    show = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(show)
+    stale = [n for n in show.KEPT if (show.SAMPLE / n).read_bytes() != (pack / n).read_bytes()]
+    assert not stale, "run `make sample`"
+    kept = {p.relative_to(show.SAMPLE).as_posix() for p in show.SAMPLE.rglob("*") if p.is_file()}
+    assert kept == set(show.KEPT)
