@@ -38,13 +38,21 @@ def test_part_of_england_is_no_england(evidence):
     assert england_figures(evidence, (), practices=1) is None
 
 
-def test_england_stands_on_the_page_where_it_is_loaded(home, tmp_path, monkeypatch):
+def test_england_and_what_an_earlier_run_said_stand_on_the_pages(home, evidence, tmp_path, monkeypatch):
     monkeypatch.setattr("prescarbon.pipeline.pages.england_figures", lambda e, p: england_figures(e, p, practices=12))
+    said = evidence.manifest("report")
+    other = tuple({**row, "inhalers": float(row["inhalers"]) + 1} for row in said.kg_by_month)
+    earlier = tmp_path / said.months[-1] / "manifest.json"
+    earlier.parent.mkdir()
+    earlier.write_text(replace(said, kg_by_month=other, gwp_basis="AR5").to_json(), "utf-8")
+
     pack = outputs.write_report(Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True))
-    page = pack.pages[0].read_text("utf-8")
-    words = read_wording()["beside"]
-    assert words["england"] in page
-    assert words["no_england"] not in page
+    words = read_wording()
+    assert words["beside"]["england"] in pack.pages[0].read_text("utf-8")
+    assert words["beside"]["no_england"] not in pack.pages[0].read_text("utf-8")
+    system = (pack.folder / "ics.html").read_text("utf-8")
+    assert "another GWP basis was chosen" in system
+    assert words["ics"]["no_restatement"] not in system
 
 
 def test_places_hold_their_practices_and_the_rest_is_counted_in_none(evidence, tmp_path):
@@ -88,11 +96,3 @@ def test_a_return_that_was_sent_in_is_measured_and_the_others_wait(evidence, tmp
 
 def test_no_gas_in_the_rows_is_no_zero(evidence):
     assert gases(evidence, read_wording()) == read_wording()["ics"]["gases_none"]
-
-
-def test_a_restated_month_is_on_the_page_of_the_system(home, tmp_path):
-    config = Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True)
-    outputs.write_report(config)
-    pack = outputs.write_report(replace(config, gwp_basis="AR5"))
-    page = (pack.folder / "ics.html").read_text("utf-8")
-    assert "another GWP basis was chosen" in page
