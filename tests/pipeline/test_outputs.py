@@ -40,13 +40,18 @@ def old(tmp_path) -> Path:
     return folder
 
 
+def write_and_fail(folder: Path, error: BaseException) -> None:
+    with replacing_folder(folder) as draft:
+        (draft / "page").write_text("new")
+        raise error
+
+
 @pytest.mark.parametrize(
     ("error", "told"), [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(28, "full"), InputError)]
 )
 def test_a_failed_write_leaves_the_old_folder_and_nothing_else(old, error, told):
-    with pytest.raises(told), replacing_folder(old) as draft:
-        (draft / "page").write_text("new")
-        raise error
+    with pytest.raises(told):
+        write_and_fail(old, error)
     assert tree(old.parent) == {"2026-01/page": b"old"}
 
 
@@ -58,6 +63,6 @@ def test_a_whole_write_replaces_the_folder(old):
 
 def test_a_run_killed_between_its_two_renames_is_put_right_by_the_next(old):
     old.rename(old.with_name(".2026-01.old"))
-    with pytest.raises(KeyboardInterrupt), replacing_folder(old):
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write_and_fail(old, KeyboardInterrupt())
     assert tree(old.parent) == {"2026-01/page": b"old"}
