@@ -3,14 +3,15 @@
 import io
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from markupsafe import escape
-from matplotlib.figure import Figure
 
 from prescarbon.report.numbers import number
 from prescarbon.report.parts import SignalPoint, Strip, has_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, DARK, INK, GREY, PALE = "#005EB8", "#003087", "#212B32", "#425563", "#AEB7BD"
 FONTS = "Arial, 'Liberation Sans', sans-serif"
@@ -27,7 +28,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def svg(figure: Figure, *, title: str) -> str:
+def svg(figure: "Figure", *, title: str) -> str:
     """A figure as an inline SVG element with its title for those who cannot see it."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -42,6 +43,9 @@ def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float =
     known = [(place, p) for place, p in enumerate(points) if p.value is not None]
     if not has_line(points):
         return ""
+    import matplotlib as mpl  # here, because it takes 0.4 s and only who draws should wait for it
+    from matplotlib.figure import Figure
+
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width_in, 2.2))
         axes = figure.add_axes((0.55 / width_in, 0.19, 1 - 0.84 / width_in, 0.64))  # fixed: laying out costs more

@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import font_source_sans_pro
-import matplotlib as mpl
 import typst
 
 from prescarbon.report import charts
 
 TEMPLATES = resources.files("prescarbon") / "report" / "templates"
-# Fonts that pip installs with us, so that a line breaks at the same word on every machine.
-FONTS = [font_source_sans_pro.font_directory, str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
 VOID = {"meta", "link", "br", "img", "input"}
 BLOCKS = {
     "header",
@@ -127,9 +124,12 @@ class Typesetter:
     """Typesets pages one after another; the fonts are read once."""
 
     def __init__(self) -> None:
-        """Load the template and the fonts."""
+        """Load the template and the fonts, which pip installs with us: a line breaks at the same word on every machine."""
+        import matplotlib as mpl  # here, because it takes 0.4 s and only who typesets should wait for it
+
+        fonts = [font_source_sans_pro.font_directory, str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
         self._template = (TEMPLATES / "page.typ").read_bytes()
-        self._compiler = typst.Compiler(self._template, font_paths=FONTS, ignore_system_fonts=True)
+        self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
 
     def pdf(self, page: str, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
         """A page's HTML as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
