@@ -43,7 +43,8 @@ def taken_line(taken: Taken) -> str:
     if m is None:
         return f"{taken.file_name}: {taken.status}: {taken.words}"
     words = f"{m.month} {taken.status} from {taken.file_name}: {m.rows_in:,} rows in = {m.rows_used:,} used + {m.rows_rejected:,} rejected"
-    return f"{words}; NIC £{m.nic_gbp_in:,.2f} in = £{m.nic_gbp_used:,.2f} used + £{m.nic_gbp_rejected:,.2f} rejected"
+    pounds = f"NIC £{m.nic_gbp_in:,.2f} in = £{m.nic_gbp_used:,.2f} used + £{m.nic_gbp_rejected:,.2f} rejected"
+    return "\n  mind: ".join([f"{words}; {pounds}", *m.warnings])
 
 
 def taken_json(taken: Taken) -> dict[str, Any]:

@@ -34,6 +34,14 @@ MAY_BE_ABSENT = {
     "sub_icb_code",
     "icb_code",
 }
+FIGURES_MAY_BE_ABSENT = ("total_quantity", "nic_gbp", "actual_cost_gbp")
+# published columns that are not read: with NAMES, every column that any layout has had
+UNREAD = {
+    "REGIONAL_OFFICE_NAME", "REGIONAL_OFFICE_CODE", "AREA_TEAM_NAME", "AREA_TEAM_CODE", "STP_NAME", "STP_CODE", "ICB_NAME",
+    "ICB_CODE", "PCO_NAME", "ADDRESS_1", "ADDRESS_2", "ADDRESS_3", "ADDRESS_4", "POSTCODE", "BNF_CHEMICAL_SUBSTANCE",
+    "BNF_CHEMICAL_SUBSTANCE_CODE", "CHEMICAL_SUBSTANCE_BNF_DESCR", "BNF_CHAPTER_PLUS_CODE", "ADQUSAGE", "ADQ_USAGE",
+    "UNIDENTIFIED",
+}  # fmt: skip
 TEXT_MAY_BE_EMPTY = {"practice_name", "snomed_code", "sub_icb_code", "icb_code"}
 NUMBERS: dict[str, Dtype] = {
     "quantity": QUANTITY,
@@ -61,7 +69,8 @@ def recognise(header: Sequence[str], file_name: str) -> Layout:
     """The layout of a header.
 
     Raises:
-        InputError: a column that no layout lacks is missing; the sentence names it.
+        InputError: a column that no layout lacks is missing, or one that some lack is missing beside a column that none
+            has, as after a renaming; the sentence names them.
     """
     have = {name.strip().strip('"').upper(): name for name in header}
     columns = {}
@@ -71,6 +80,15 @@ def recognise(header: Sequence[str], file_name: str) -> Layout:
             columns[ours] = found
         elif ours not in MAY_BE_ABSENT:
             raise InputError(f"no column {' or '.join(reversed(names))}.", where=file_name, remedy="Is it an EPD file?")
+    known = UNREAD.union(*NAMES.values())
+    strange = sorted(have.keys() - known)
+    lost = [NAMES[ours][0] for ours in FIGURES_MAY_BE_ABSENT if ours not in columns]
+    if strange and lost:
+        raise InputError(
+            f"no column {', '.join(lost)}, and {', '.join(strange)}, which no layout has.",
+            where=file_name,
+            remedy="Was a column renamed? Give it its published name.",
+        )
     if "SNOMED_CODE" in have:
         vintage = "EPD with SNOMED code"
     elif "AREA_TEAM_CODE" in have:

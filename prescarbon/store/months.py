@@ -289,6 +289,8 @@ def _manifest_of(incoming: Incoming, tally: _Tally, month: date, before: MonthMa
         warnings.append(f"in {tally.unread_nic:,} rejected rows NIC is empty or unreadable; no sum of £ has it.")
     if "nic_gbp" not in incoming.layout.columns:
         warnings.append("the file has no NIC column; its £ are unknown, not zero.")
+    if "total_quantity" not in incoming.layout.columns:
+        warnings.append("the file has no TOTAL_QUANTITY column; it is QUANTITY × ITEMS.")
     replaced: tuple[dict[str, Any], ...] = ()
     if before is not None:
         now = {

@@ -128,7 +128,20 @@ def test_old_headers_mean_the_same(store, tmp_path):
     assert (found["sub_icb_code"], found["icb_code"]) == ("11M", "Q64")
     assert found["total_quantity"] == 6  # no such column: quantity × items
     assert found["nic_gbp"] is None
-    assert manifest.warnings == ("the file has no NIC column; its £ are unknown, not zero.",)
+    assert manifest.warnings == (
+        "the file has no NIC column; its £ are unknown, not zero.",
+        "the file has no TOTAL_QUANTITY column; it is QUANTITY × ITEMS.",
+    )
+
+
+@pytest.mark.parametrize("column", ["NIC", "TOTAL_QUANTITY", "ACTUAL_COST"])
+def test_a_renamed_figure_is_an_error_and_no_silent_blank(store, tmp_path, column):
+    header, rest = text({}).split("\n", 1)
+    renamed = header.replace(column, f"{column}_GBP")
+    assert renamed != header
+    with pytest.raises(InputError, match=f"no column {column}, and {column}_GBP, which no layout has"):
+        take_file(store, put(tmp_path, f"{renamed}\n{rest}"))
+    assert store.months() == []
 
 
 @pytest.mark.parametrize(
