@@ -11,7 +11,7 @@ from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.report.numbers import months, number, pounds
-from prescarbon.report.practice import KILOGRAMS, MONTHS_IN_PERIOD, known_sum
+from prescarbon.report.practice import MONTHS_IN_PERIOD, known_sum
 from prescarbon.store.months import Store
 
 
@@ -19,7 +19,9 @@ from prescarbon.store.months import Store
 class Explanation:
     """How a practice's kilograms came to be.
 
-    lines  month × presentation × reads_as: items, total_quantity, devices, nic_gbp, kg, method, factor and its source
+    totals  inhalers, then each method: items, nic_gbp and kg with the page's own intervals (5th to 95th percentile of draws)
+    lines  month × presentation × reads_as: items, total_quantity, devices, nic_gbp, kg (ends are the factor's ends), method,
+           factor and its source
     rows   the input rows behind one product, where one was asked for
     """
 
@@ -50,8 +52,9 @@ class Explanation:
     def _text(self) -> Iterator[str]:
         yield f"{self.practice_name} ({self.practice_code}), {months(self.period)}"
         for total in self.totals:
+            words = "inhalers by any method" if total["method"] == "inhalers" else total["method"]
             yield (
-                f"  {total['method']}: {number(total['items'])} items, {pounds(total['nic_gbp'])}, "
+                f"  {words}: {number(total['items'])} items, {pounds(total['nic_gbp'])}, "
                 f"{_kg(total['kg_co2e'])} kg CO2e ({_kg(total['kg_low'])} to {_kg(total['kg_high'])})"
             )
         for line in self.lines:
@@ -79,7 +82,7 @@ def _kg(value: Any) -> str:
 def _arithmetic(line: dict[str, Any]) -> str:
     if line["kg_co2e"] is None:
         return "no factor: not counted, not zero"
-    result = f"{_kg(line['kg_co2e'])} kg CO2e ({_kg(line['kg_low'])} to {_kg(line['kg_high'])})"
+    result = f"{_kg(line['kg_co2e'])} kg CO2e (ends of the factor: {_kg(line['kg_low'])} to {_kg(line['kg_high'])})"
     if line["devices"] is not None:
         return f"{number(line['devices'])} inhalers × {line['kg_a_unit']:.4f} kg = {result}"
     return (
@@ -104,7 +107,7 @@ def explain(
             f"practice {practice} has no rows in {months(period)}.", remedy="Check the code, or use --scope all."
         )
     about = evidence.practices.filter(pl.col("practice_code") == practice).row(0, named=True)
-    totals = mine.group_by("method").agg(known_sum(n) for n in ("items", "nic_gbp", *KILOGRAMS)).sort("method")
+    totals = _totals(evidence, mine)
     rows: list[dict[str, Any]] = []
     if product:
         mine = mine.filter((pl.col("bnf_code") == product) | (pl.col("series_code") == product))
@@ -129,7 +132,7 @@ def explain(
         practice_code=practice,
         practice_name=about["practice_name"],
         period=period,
-        totals=totals.to_dicts(),
+        totals=totals,
         lines=lines.to_dicts(),
         rows=rows,
         names={
@@ -138,6 +141,19 @@ def explain(
         },
         sources={key: source.title for key, source in evidence.reference.sources.items()},
     )
+
+
+def _totals(evidence: Evidence, mine: pl.DataFrame) -> list[dict[str, Any]]:
+    parts = pl.concat(
+        [
+            mine.filter(pl.col("reads_as") != "not an inhaler").with_columns(method=pl.lit("inhalers")),
+            mine.with_columns(pl.col("method").cast(pl.String)),
+        ]
+    )
+    sums = parts.group_by("method", maintain_order=True).agg(known_sum(n) for n in ("items", "nic_gbp"))
+    drawn = evidence.intervals(parts.lazy(), ["method"])
+    found = sums.join(drawn, on="method", how="left", maintain_order="left")
+    return found.sort(pl.col("method") != "inhalers", "method").to_dicts()
 
 
 def _with_factors(evidence: Evidence, lines: pl.DataFrame) -> pl.DataFrame:

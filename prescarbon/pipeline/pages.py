@@ -32,7 +32,7 @@ from prescarbon.reference_measures import read_measures
 from prescarbon.reference_wording import Wording
 from prescarbon.report.ics import IcsPage
 from prescarbon.report.numbers import Interval, month, number
-from prescarbon.report.parts import Action, Change, SignalPoint, Strip, action_from
+from prescarbon.report.parts import Action, Change, SignalPoint, Strip, Together, action_from, together_from
 from prescarbon.report.pcn import Digest, PcnPage
 from prescarbon.report.practice import IS_INHALER, MONTHS_IN_PERIOD, PracticePage
 from prescarbon.report.safety import page_name
@@ -68,6 +68,7 @@ class Views:
                 strips=tuple(self._strips(page)),
                 actions=actions,
                 drafts_held_back=held,
+                together=self._together.get(("practice", code)),
                 change=changes.get(code),
                 signals=signals.get(code, ()),
             )
@@ -92,6 +93,7 @@ class Views:
                 change=changes.get(code),
                 signals=signals.get(code, ()),
                 digest=tuple(_digest(members, self.words["pcn"])),
+                together=self._together.get(("pcn", code)),
             )
 
     def ics(self, pages: Sequence[PracticePage], pcns: Sequence[PcnPage]) -> IcsPage:
@@ -114,6 +116,7 @@ class Views:
             ),
             actions=actions,
             drafts_held_back=held,
+            together=self._together.get((GROUP, SCOPE)),
             change=self._changes(None).get(SCOPE),
             gases=gases(self.evidence, self.words),
             coverage=tuple(self.evidence.coverage()),
@@ -190,6 +193,15 @@ class Views:
         holders = self._holders(members) if members else {}
         actions = tuple(action_from(r, holders.get(r["rule_id"], ())) for r in rows[:ACTIONS_SHOWN])
         return actions, count[code] - len(rows)
+
+    @cached_property
+    def _together(self) -> dict[tuple[str, str], Together]:
+        """(level, organisation) → all its lines, each unit counted once."""
+        return {
+            (level, row["organisation_code"]): together_from(row)
+            for level, (found, _) in self._found.items()
+            for row in found.totals.to_dicts()
+        }
 
     def _holders(self, members: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """rule_id → the practices with the most units of it."""

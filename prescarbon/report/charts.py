@@ -68,6 +68,8 @@ def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float =
                     color=GREY,
                     xytext=(2, 3),
                     textcoords="offset points",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+                    zorder=4,
                 )
         step = max(1, round(len(points) / width_in / 1.7))
         axes.set_xticks(

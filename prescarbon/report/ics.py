@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from prescarbon.report.numbers import Interval
-from prescarbon.report.parts import Action, Change, Series
+from prescarbon.report.parts import Action, Change, Series, Together
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class IcsPage:
     coverage: tuple[Mapping[str, Any], ...]
     months: tuple[Mapping[str, Any], ...]
     published: tuple[Mapping[str, Any], ...] = ()
+    together: Together | None = None
 
     @property
     def series_months(self) -> tuple[date, ...]:

@@ -40,6 +40,14 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Together:
+    """All lines of an organisation, each unit counted once: what the lines above may not be added up to."""
+
+    lines: int
+    kg_to_peer: Interval | None
+
+
+@dataclass(frozen=True)
 class Strip:
     """One figure of this practice among all: `others` and `pcn` hold the other practices' values."""
 
@@ -141,6 +149,11 @@ def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
         to_codes=row["to_codes"],
         holders=tuple(holders),
     )
+
+
+def together_from(row: Mapping[str, Any]) -> Together:
+    """A row of `total_savings` as what a page shows."""
+    return Together(row["lines"], _interval(row, "kg_to_peer_counted"))
 
 
 def _interval(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from prescarbon.report.parts import Action, Change, SignalPoint
+from prescarbon.report.parts import Action, Change, SignalPoint, Together
 from prescarbon.report.practice import PracticePage
 
 
@@ -27,3 +27,4 @@ class PcnPage:
     change: Change | None
     signals: tuple[SignalPoint, ...]
     digest: tuple[Digest, ...]
+    together: Together | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from prescarbon.report.numbers import Interval
-from prescarbon.report.parts import Action, Change, SignalPoint, Strip
+from prescarbon.report.parts import Action, Change, SignalPoint, Strip, Together
 
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_PERIOD = 12
@@ -97,6 +97,7 @@ class PracticePage:
     strips: tuple[Strip, ...] = ()
     actions: tuple[Action, ...] = ()
     drafts_held_back: int = 0
+    together: Together | None = None
     change: Change | None = None
     signals: tuple[SignalPoint, ...] = ()
     went_well: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
         _hotspot_sheet("Without a factor", page.without_factor),
         Sheet(
             "Quantities flagged",
-            [("Inhaler", "text"), ("Month", "month"), ("BNF code", "text"), ("reads as", "text"), ("claimed", "count"), ("counted", "number"), ("items", "count")],
+            [("Inhaler", "text"), ("Month", "month"), ("BNF code", "code"), ("reads as", "word"), ("claimed", "count"), ("counted", "number"), ("items", "count")],
             [(c.name, c.month, c.bnf_code, c.reads_as, c.claimed, c.counted, c.items) for c in page.corrections],
         ),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
     return [
         Sheet(
             "KPIs",
-            [("KPI", "text"), *NUMBER, ("unit", "text"), ("target", "text"), ("trajectory now", "number"), ("newest signal", "text"), ("on track", "text"), ("status", "text")],
+            [("KPI", "text"), *NUMBER, ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("newest signal", "word"), ("on track", "word"), ("status", "word")],
             [
                 (k["title"], k["value"], k["low"], k["high"], k["unit"], k["target_words"], k["expected"], k["signal"], k["track"], k["status"])
                 for k in page.kpis
@@ -146,8 +146,8 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
 
 def _hotspot_sheet(name: str, spots: Sequence[Hotspot]) -> Sheet:
     columns = [
-        ("Presentation", "text"), ("BNF code", "text"), *KG, ("share", "share"), ("NIC", "gbp"), ("items", "count"),
-        ("devices", "number"), ("how known", "text"),
+        ("Presentation", "text"), ("BNF code", "code"), *KG, ("share", "share"), ("NIC", "gbp"), ("items", "count"),
+        ("devices", "number"), ("how known", "word"),
     ]  # fmt: skip
     rows = [
         (s.name, s.bnf_code, *interval_cells(s.kg), s.share_of_kg, s.nic_gbp, s.items, s.devices, s.methods)
@@ -159,9 +159,9 @@ def _hotspot_sheet(name: str, spots: Sequence[Hotspot]) -> Sheet:
 def _action_sheet(actions: Sequence[Action], words: Wording) -> Sheet:
     columns = [
         ("What", "text"), ("rank", "count"), ("from", "text"), ("to", "text"), ("items", "count"), ("units", "count"),
-        ("unit", "text"), *KG, ("basis", "text"), ("kg if all changed", "kg"), ("share achievable", "share"),
-        ("kg expected", "kg"), ("change in cost", "gbp"), ("prices of", "month"), ("commitment", "text"),
-        ("draft", "text"), ("most in", "text"), ("from codes", "text"), ("to codes", "text"), ("caveats", "text"),
+        ("unit", "word"), *KG, ("basis", "word"), ("kg if all changed", "kg"), ("share achievable", "share"),
+        ("kg expected", "kg"), ("change in cost", "gbp"), ("prices of", "month"), ("commitment", "word"),
+        ("draft", "word"), ("most in", "text"), ("from codes", "text"), ("to codes", "text"), ("caveats", "long"),
     ]  # fmt: skip
     rows = [
         (
@@ -187,7 +187,7 @@ def _change_sheet(change: Change | None, words: Wording) -> Sheet:
 def _series_sheet(series: Sequence[Series]) -> Sheet:
     columns = [
         ("Measure", "text"), ("Month", "month"), ("value", "number"), ("centre", "number"), ("lower", "number"),
-        ("upper", "number"), ("signal", "text"), ("known break", "text"),
+        ("upper", "number"), ("signal", "word"), ("known break", "long"),
     ]  # fmt: skip
     rows: list[Sequence[Any]] = [
         (f"{s.title}, {s.unit}", p.month, p.value, p.centre, p.lower, p.upper, p.signal, p.break_words)

@@ -12,10 +12,16 @@ import xlsxwriter
 from prescarbon.manifest import RunManifest
 from prescarbon.reference_wording import Wording
 
+NOTES_WIDTH = 120
+LINE = 15  # points a line of a row
 FIXED = datetime(2000, 1, 1)  # noqa: DTZ001 — the workbook's made-on date: any one date, always the same
-FORMATS = {
-    "head": {"bold": True, "font_color": "#FFFFFF", "bg_color": "#003087", "text_wrap": True, "valign": "top"},
-    "text": {},
+FORMATS: dict[str, dict[str, Any]] = {
+    "head": {"bold": True, "font_color": "#FFFFFF", "bg_color": "#003087", "text_wrap": True},
+    "text": {"text_wrap": True, "align": "left", "indent": 1},
+    "code": {"align": "left", "indent": 1},
+    "word": {"text_wrap": True, "align": "left", "indent": 1},
+    "long": {"text_wrap": True, "align": "left", "indent": 1},
+    "note": {"text_wrap": True, "italic": True},
     "kg": {"num_format": "#,##0.0"},
     "gbp": {"num_format": "£#,##0.00"},
     "count": {"num_format": "#,##0"},
@@ -24,7 +30,8 @@ FORMATS = {
     "month": {"num_format": "mmm yyyy"},
     "synthetic": {"bold": True, "bg_color": "#FFEB3B"},
 }
-WIDTHS = {"text": 34, "month": 11}
+WIDTHS = {"text": 34, "long": 60, "code": 18, "month": 11}
+WIDE = 14  # columns: beyond this a sheet prints two pages wide, so that it can be read
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def write_workbook(
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(str(file), options) as book:
         book.set_properties({"title": "prescarbon", "comments": f"prescarbon {manifest.version}", "created": FIXED})
-        formats = {name: book.add_format(look) for name, look in FORMATS.items()}
+        formats = {name: book.add_format({"valign": "top", **look}) for name, look in FORMATS.items()}
         for sheet in sheets:
             _write_sheet(book.add_worksheet(sheet.name[:31]), sheet, formats, is_synthetic=manifest.is_synthetic)
         _write_notes(book.add_worksheet("Notes"), manifest, words, notes, formats)
@@ -57,21 +64,38 @@ def write_workbook(
 def _write_sheet(page: Any, sheet: Sheet, formats: Mapping[str, Any], *, is_synthetic: bool) -> None:
     top = 0
     for note in (["SYNTHETIC data: nothing here is real."] if is_synthetic else []) + list(sheet.notes):
-        page.write_string(top, 0, note, formats["synthetic"] if top == 0 and is_synthetic else formats["text"])
+        last = min(len(sheet.columns), WIDE) - 1
+        look = formats["synthetic" if top == 0 and is_synthetic else "note"]
+        page.merge_range(top, 0, top, last, note, look)
+        page.set_row(top, LINE * _lines(note, sum(_width(look) for _, look in sheet.columns[: last + 1])))
         top += 1
     for at, (heading, look) in enumerate(sheet.columns):
         page.write_string(top, at, heading, formats["head"])
-        page.set_column(at, at, WIDTHS.get(look, 13))
+        page.set_column(at, at, _width(look))
+    page.set_row(top, LINE * max(_lines(heading, _width(look)) for heading, look in sheet.columns))
     for row_at, row in enumerate(sheet.rows, start=top + 1):
         for at, value in enumerate(row):
             _write_cell(page, row_at, at, value, formats[sheet.columns[at][1]])
+        texts = [(v, look) for v, (_, look) in zip(row, sheet.columns, strict=True) if isinstance(v, str)]
+        page.set_row(row_at, LINE * max([1, *(_lines(text, _width(look)) for text, look in texts)]))
+    if not sheet.rows:
+        page.write_string(top + 1, 0, "none", formats["text"])
     page.freeze_panes(top + 1, 1)
     if sheet.rows:
         page.autofilter(top, 0, top + len(sheet.rows), len(sheet.columns) - 1)
     page.set_landscape()
     page.set_paper(9)
-    page.fit_to_pages(1, 0)
+    page.fit_to_pages(2 if len(sheet.columns) > WIDE else 1, 0)
     page.repeat_rows(top)
+
+
+def _width(look: str) -> int:
+    return WIDTHS.get(look, 13)
+
+
+def _lines(text: str, width: int) -> int:
+    """About how many lines a wrapped text takes: programs that open the file do not all work it out."""
+    return 1 + len(text) // max(1, width - 2)
 
 
 def _write_cell(page: Any, row: int, column: int, value: Any, look: Any) -> None:
@@ -91,7 +115,7 @@ def _write_notes(
     page: Any, manifest: RunManifest, words: Wording, notes: Sequence[str], formats: Mapping[str, Any]
 ) -> None:
     page.set_column(0, 0, 26)
-    page.set_column(1, 1, 100)
+    page.set_column(1, 1, NOTES_WIDTH)
     facts = [
         ("Program", f"prescarbon {manifest.version}"),
         ("Months", ", ".join(manifest.months)),
@@ -117,3 +141,7 @@ def _write_notes(
     for row, (name, text) in enumerate(facts):
         page.write_string(row, 0, name, formats["head"])
         page.write_string(row, 1, text, formats["text"])
+        page.set_row(row, LINE * _lines(text, NOTES_WIDTH))
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)

@@ -16,9 +16,11 @@ from click.testing import CliRunner
 from pptx import Presentation
 
 from prescarbon.cli import cli
+from prescarbon.reference_wording import read_wording
 from prescarbon.report.numbers import Interval, kg, mass, number, pounds, span
 
 ROOT = Path(__file__).resolve().parents[2]
+WORDS = read_wording()
 PRACTICES = ["Z90003", "Z90051", "Z90090"]
 
 
@@ -42,17 +44,23 @@ def test_page_pdf_workbook_csv_and_explain_agree(code, pack, demo_home):
     told = explained(code, demo_home)
     lines = [line for line in told["lines"] if line["devices"] is not None and line["kg_co2e"] is not None]
     kilograms, devices = sum(line["kg_co2e"] for line in lines), sum(line["devices"] for line in lines)
-    everything = sum(total["kg_co2e"] or 0 for total in told["totals"])
-    nic = sum(total["nic_gbp"] for total in told["totals"])
+    headline, *methods = told["totals"]
+    everything, nic = sum(t["kg_co2e"] or 0 for t in methods), sum(t["nic_gbp"] for t in methods)
 
     figures = {
         r["figure"]: r for r in pl.read_csv(pack / "data" / "figures.csv").to_dicts() if r["practice_code"] == code
     }
     assert figures["Inhalers"]["central"] == pytest.approx(kilograms, abs=0.001)
+    for ours, theirs in (("low", "kg_low"), ("central", "kg_co2e"), ("high", "kg_high")):
+        assert figures["Inhalers"][ours] == pytest.approx(headline[theirs])
+    book = openpyxl.load_workbook(pack / "workbook" / "practice" / f"{code}.xlsx")
+    tiers = {row[0].value: [cell.value for cell in row[4:7]] for row in book["Evidence"].iter_rows(min_row=3)}
+    for total in methods:
+        own = tiers[WORDS["evidence"][total["method"]]]
+        assert own == [pytest.approx(total[k]) for k in ("kg_co2e", "kg_low", "kg_high")]
     assert figures["Per inhaler"]["central"] == pytest.approx(kilograms / devices)
 
-    sheet = openpyxl.load_workbook(pack / "workbook" / "practice" / f"{code}.xlsx")["Summary"]
-    summary = {row[0].value: [cell.value for cell in row[1:4]] for row in sheet.iter_rows(min_row=4)}
+    summary = {row[0].value: [cell.value for cell in row[1:4]] for row in book["Summary"].iter_rows(min_row=4)}
     assert summary["Inhalers"][0] == figures["Inhalers"]["central"]
     assert summary["All medicines"][0] == pytest.approx(everything, abs=0.001)
     assert summary["Net ingredient cost"][0] == pytest.approx(nic)
@@ -142,3 +150,22 @@ def test_the_kept_sample_is_what_the_demo_makes(pack):
     assert not stale, "run `make sample`"
     kept = {p.relative_to(show.SAMPLE).as_posix() for p in show.SAMPLE.rglob("*") if p.is_file()}
     assert kept == set(show.KEPT)
+
+
+def test_overlapping_lines_are_told_together_each_inhaler_once(pack):
+    lines = pl.read_parquet(pack / "data" / "opportunities.parquet").filter(pl.col("organisation_code") == "Z90051")
+    once, added_up = lines["kg_to_peer_counted"].cast(pl.Float64).sum(), lines["kg_to_peer"].cast(pl.Float64).sum()
+    assert once < added_up
+    page = (pack / "practice" / "Z90051.html").read_text("utf-8")
+    assert f"All {lines.height} lines found" in page
+    assert f"counted once: {number(once)} (" in page
+
+
+def test_an_expected_saving_is_the_share_of_the_units_named(pack):
+    """What the page says can be done again by a reader: share × units × kg a unit."""
+    lines = pl.read_parquet(pack / "data" / "opportunities.parquet").filter(
+        pl.col("kg_expected").is_not_null() & (pl.col("kind") == "product switch")
+    )
+    assert lines.height > 50
+    share = lines["kg_expected"].cast(pl.Float64) / lines["kg_theoretical"].cast(pl.Float64)
+    assert (share - lines["achievable_share"]).abs().max() < 1e-4
