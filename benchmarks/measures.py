@@ -11,9 +11,9 @@ from pathlib import Path
 
 from prescarbon.config import read_config
 from prescarbon.pipeline.evidence import gather
-from prescarbon.pipeline.trending import monthly_values
-from prescarbon.reference import find_reference
-from prescarbon.reference_measures import read_measures
+from prescarbon.pipeline.series import monthly_values
+from prescarbon.reference.files import find_reference
+from prescarbon.reference.measures import read_measures
 from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.sample import write_sample

@@ -9,15 +9,15 @@ import time
 from pathlib import Path
 
 from prescarbon.config import Config
-from prescarbon.pipeline import outputs
+from prescarbon.pack import write as outputs
+from prescarbon.pack.findings import Views
+from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import gather
-from prescarbon.pipeline.pages import Views
-from prescarbon.pipeline.run_tables import write_tables
-from prescarbon.reference_wording import read_wording
-from prescarbon.report.html import HtmlPages
-from prescarbon.report.pdf import Typesetter
-from prescarbon.report.sheets import pcn_sheets, practice_sheets
-from prescarbon.report.workbook import write_workbook
+from prescarbon.reference.wording import read_wording
+from prescarbon.report.faces.html import HtmlPages
+from prescarbon.report.faces.pdf import Typesetter
+from prescarbon.report.faces.sheets import pcn_sheets, practice_sheets
+from prescarbon.report.faces.workbook import write_workbook
 
 
 class Laps:

@@ -10,9 +10,9 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from prescarbon.model.trend import find_signals
+from prescarbon.model.measures.trend import find_signals
 from prescarbon.model.uncertainty import draw_factors, intervals_by, kg_interval, rank_interval, rank_stability
-from prescarbon.tables import KG
+from prescarbon.tables.schema import KG
 
 PRACTICES, PRODUCTS, DRAWS = 90, 600, 1000
 AREAS, MONTHS = 106, 61

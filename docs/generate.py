@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from prescarbon.cli import cli
-from prescarbon.tables import data_dictionary
+from prescarbon.cli.app import cli
+from prescarbon.tables.dictionary import data_dictionary
 
 HERE = Path(__file__).parent / "reference"
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from prescarbon.tables import Dtype, Table
+from prescarbon.tables.schema import Dtype, Table
 
 
 def frame(text: str, **dtypes: Dtype) -> pl.LazyFrame:

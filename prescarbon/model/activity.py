@@ -6,7 +6,8 @@ the few thousand respiratory sums, whether the quantity counted devices, capsule
 
 import polars as pl
 
-from prescarbon.tables import ACTIVITY, COST, GBP, QUANTITY, READS_AS
+from prescarbon.tables.prescribing import ACTIVITY, READS_AS
+from prescarbon.tables.schema import COST, GBP, QUANTITY
 
 KEYS = ["month", "practice_code", "bnf_code"]
 MANY_DEVICES_AN_ITEM = 9  # docs/explanation/method.md#quantities; OpenPrescribing's code-month rule has the same bound
@@ -128,3 +129,6 @@ def presentation_names(prescribing: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("bnf_code", maintain_order=True)
         .agg(pl.col("presentation_name").last())
     )
+
+
+IS_INHALER = pl.col("reads_as") != "not an inhaler"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables import KG
+from prescarbon.tables.schema import KG
 
 EFFECTS = ("kg_volume", "kg_mix", "kg_factor")
 ENDS = ("before", "after")

@@ -3,7 +3,8 @@
 import polars as pl
 
 from prescarbon.model.activity import in_force
-from prescarbon.tables import FOOTPRINT, KG, METHODS
+from prescarbon.tables.prescribing import FOOTPRINT, METHODS
+from prescarbon.tables.schema import KG
 
 
 def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:

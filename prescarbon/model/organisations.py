@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables import LIST_SIZES, PRACTICES, SETTINGS
+from prescarbon.tables.organisations import LIST_SIZES, PRACTICES, SETTINGS
 
 FOREVER = date(9999, 12, 31)
 # commissioner codes of BLMK: the sub-ICB location since 1 April 2021 and the three CCGs before (epraccur, columns 15 and 16)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables import KG
+from prescarbon.tables.schema import KG
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -14,13 +14,14 @@ from prescarbon.errors import CoverageError, InputError
 from prescarbon.manifest import RunManifest
 from prescarbon.model.activity import presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
-from prescarbon.model.organisations import in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.model.witness import find_disagreements
-from prescarbon.reference import Reference, read_reference
-from prescarbon.source.organisations import default_scope, expand_scope, read_list_sizes, read_practices
+from prescarbon.pipeline.scope import _scope, read_practices
+from prescarbon.reference.definitions import Reference, read_reference
 from prescarbon.store.months import MonthManifest, Store
-from prescarbon.tables import FOOTPRINT, METHODS
+from prescarbon.store.organisations import read_list_sizes
+from prescarbon.tables.prescribing import FOOTPRINT, METHODS
 
 MISSING_SHOWN = 20
 SYNTHETIC = "SYNTHETIC"
@@ -180,33 +181,6 @@ def _chosen(
         )
     until = [m for m in held if last_month is None or m.month <= f"{last_month:%Y-%m}"]
     return tuple(until[-months:] if months else until)
-
-
-def _scope(
-    config: Config, reference: Reference, practices: pl.LazyFrame, store: Store, months: Sequence[date]
-) -> tuple[list[str] | None, str, tuple[str, ...]]:
-    """Practice codes to keep (None keeps all), the scope in words, and warnings."""
-    if "all" in config.scope:
-        return None, "every practice found", ()
-    if config.scope == ("gp",):
-        is_gp = practices.filter(pl.col("setting") == "GP practice")
-        return sorted(is_gp.collect()["practice_code"].unique()), "GP practices of the organisations files", ()
-    known = pl.concat([practices, default_scope(reference.root)], how="vertical")
-    codes = sorted(in_scope(known, expand_scope(config.scope)).collect()["practice_code"].unique())
-    words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)
-    found = store.scan(months).filter(pl.col("practice_code").is_in(codes)).head(1).collect()
-    if found.height:
-        return codes, words, ()
-    if config.is_scope_given:
-        raise InputError(
-            f"no row of {', '.join(m.strftime('%Y-%m') for m in months)} belongs to the scope {words}.",
-            remedy="Check the codes, or use --scope all.",
-        )
-    warning = (
-        f"None of the loaded months has a row of the default scope, {words}; "
-        "this run shows every practice found. Set `scope` to choose."
-    )
-    return None, "every practice found", (warning,)
 
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:

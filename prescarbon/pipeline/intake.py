@@ -1,16 +1,17 @@
 """Files and portal → store: what import, fetch and organisations import do."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from prescarbon.config import Config, parse_months
-from prescarbon.errors import InputError, PortalError, PrescarbonError
-from prescarbon.model.organisations import in_scope
-from prescarbon.reference import read_reference
+from prescarbon.errors import PortalError, PrescarbonError
+from prescarbon.pipeline.scope import scope_codes
 from prescarbon.source.files import take_file
-from prescarbon.source.organisations import default_scope, expand_scope, import_organisations, kind_of, read_practices
+from prescarbon.source.organisation_files import kind_of
+from prescarbon.source.organisations import import_organisations
 from prescarbon.source.portal import Portal, PortalMonth, cheaper_route, needs_fetch
 from prescarbon.store.months import MonthManifest, Store
 
@@ -125,30 +126,17 @@ def _wanted(offered: dict[date, PortalMonth], held: dict[str, MonthManifest], mo
     return asked
 
 
-def scope_codes(config: Config) -> list[str] | None:
-    """Practice codes of the configured scope; None where the scope is every practice."""
-    if "all" in config.scope:
-        return None
-    root = read_reference(config.reference).root
-    known = [read_practices(config.home, root), default_scope(root)]
-    codes: set[str] = set()
-    for practices in known:
-        codes |= set(in_scope(practices, expand_scope(config.scope)).collect()["practice_code"])
-    return sorted(codes)
-
-
 def refused(taken: Iterable[Taken]) -> PrescarbonError | None:
     """The first file's error, whose exit code the command takes."""
     return next((t.error for t in taken if t.error), None)
 
 
-def check_practice_code(code: str) -> str:
-    """The code in capitals.
+def months(config: Config) -> list[dict[str, Any]]:
+    """The manifests of the months held, oldest first."""
+    return [asdict(m) for m in sorted(Store(config.home).months(), key=lambda m: m.month)]
 
-    Raises:
-        InputError: it has not the shape of an ODS code.
-    """
-    tidy = code.strip().upper()
-    if not (tidy.isascii() and tidy.isalnum() and 3 <= len(tidy) <= 12):
-        raise InputError(f"{code!r} is not a practice code.", remedy="An ODS code looks like K81001.")
-    return tidy
+
+def organisations_import(config: Config, files: Sequence[Path], *, as_of: date | None) -> list[dict[str, Any]]:
+    """Import organisation files; what became of each."""
+    given = dict.fromkeys(files, as_of) if as_of else None
+    return [asdict(taken) for taken in import_organisations(files, config.home, given)]

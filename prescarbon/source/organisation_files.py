@@ -14,16 +14,15 @@ import fastexcel
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables import (
+from prescarbon.tables.organisations import (
     LIST_SIZES,
     PCN_MEMBERSHIPS,
     PRACTICE_SNAPSHOTS,
     PRACTICE_TRAITS,
     SETTINGS,
     SUB_ICB_PARENTS,
-    Table,
-    judge,
 )
+from prescarbon.tables.schema import Table, judge
 
 MAY_BE = "It should be epraccur, ePCN, a list-size, practice map, sub-ICB lookup, IMD or QOF file as published."
 EPRACCUR_COLUMNS = 27

@@ -9,31 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import polars as pl
-
 from prescarbon.errors import InputError
-from prescarbon.model.organisations import date_practices
 from prescarbon.source.organisation_files import MAY_BE, kind_of, read_organisation_file
-from prescarbon.tables import (
-    LIST_SIZES,
-    PCN_MEMBERSHIPS,
-    PRACTICE_SNAPSHOTS,
-    PRACTICE_TRAITS,
-    PRACTICES,
-    SUB_ICB_PARENTS,
-    Table,
-)
-
-__all__ = [
-    "ImportedFile",
-    "default_scope",
-    "expand_scope",
-    "import_organisations",
-    "kind_of",
-    "read_list_sizes",
-    "read_practice_traits",
-    "read_practices",
-]
 
 
 @dataclass(frozen=True)
@@ -128,82 +105,3 @@ def _publishing(final: Path) -> Iterator[Path]:
         ) from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _held(home: Path, table: Table) -> pl.LazyFrame:
-    """All rows of a table; where two files give one key, the fuller file counts, then the greater hash."""
-    files = sorted((home / "organisations").glob(f"{table.name}-*.parquet"))
-    files = [f for f in files if f.with_suffix(".json").exists()]  # the manifest comes last: without it, unfinished
-    if not files:
-        return table.empty()
-    frames = [
-        pl.scan_parquet(f)
-        .with_columns(file_rows=pl.len(), file=pl.lit(f.stem))
-        .select(*table.names, "file_rows", "file")
-        for f in files
-    ]
-    # a network's dated file and an undated map of one month may both be held: the file is part of what is compared
-    return table.admit(
-        pl.concat(frames)
-        .sort("file_rows", "file", *table.grain, descending=[True, True, *[False] * len(table.grain)])
-        .unique(list(table.grain), keep="first", maintain_order=True)
-        .sort(table.names)
-    )
-
-
-def default_scope(root: Path) -> pl.LazyFrame:
-    """The dated list of BLMK's GP practices, reference/organisations/blmk.csv, as table PRACTICES.
-
-    root  the reference folder
-    """
-    raw = pl.scan_csv(root / "organisations" / "blmk.csv", infer_schema=False)
-    cells = [
-        (pl.col(c.name).str.to_date() if c.dtype == pl.Date else pl.col(c.name).cast(c.dtype))
-        for c in PRACTICES.columns
-    ]
-    return PRACTICES.admit(raw.select(cells))
-
-
-def expand_scope(scope: Sequence[str]) -> tuple[str, ...]:
-    """The scope with each "file:codes.txt" replaced by the codes in it (one a line, "#" begins a remark).
-
-    Raises:
-        InputError: the file cannot be read or holds no code.
-    """
-    entries: list[str] = []
-    for entry in scope:
-        if not entry.startswith("file:"):
-            entries.append(entry)
-            continue
-        path = Path(entry.removeprefix("file:"))
-        try:
-            lines = path.read_text("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                "this list of codes cannot be read.", where=str(path), remedy="Give a text file."
-            ) from error
-        codes = [code for line in lines if (code := line.partition("#")[0].strip())]
-        if not codes:
-            raise InputError("this list holds no code.", where=str(path), remedy="Write one practice code a line.")
-        entries.extend(codes)
-    return tuple(entries)
-
-
-def read_practices(home: Path, reference_root: Path) -> pl.LazyFrame:
-    """Table PRACTICES: what was imported, and the reference list for BLMK practices that no imported file names."""
-    snapshots = _held(home, PRACTICE_SNAPSHOTS)
-    imported = date_practices(snapshots, _held(home, PCN_MEMBERSHIPS), _held(home, SUB_ICB_PARENTS)).collect().lazy()
-    fallback = default_scope(reference_root).join(
-        imported.select("practice_code").unique(), on="practice_code", how="anti"
-    )
-    return PRACTICES.admit(pl.concat([imported, fallback]).sort("practice_code", "valid_from"))
-
-
-def read_list_sizes(home: Path) -> pl.LazyFrame:
-    """Table LIST_SIZES as imported, one row a practice and month; none imported, no rows."""
-    return _held(home, LIST_SIZES)
-
-
-def read_practice_traits(home: Path) -> pl.LazyFrame:
-    """Table PRACTICE_TRAITS as imported: one row a practice, month and file that speaks of it."""
-    return _held(home, PRACTICE_TRAITS)

@@ -7,7 +7,8 @@ from datetime import date
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables import COST, GBP, PRESCRIBING, QUANTITY, Dtype, judge
+from prescarbon.tables.prescribing import PRESCRIBING
+from prescarbon.tables.schema import COST, GBP, QUANTITY, Dtype, judge
 
 # our column → the names it has had, newest layout first
 NAMES: dict[str, tuple[str, ...]] = {

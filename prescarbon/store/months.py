@@ -20,7 +20,8 @@ from prescarbon.manifest import to_json
 from prescarbon.store.ahead import ahead
 from prescarbon.store.atomic import publishing, settle, writing_to
 from prescarbon.store.layouts import Layout, to_prescribing
-from prescarbon.tables import GBP, PRESCRIBING, REJECTS
+from prescarbon.tables.prescribing import PRESCRIBING, REJECTS
+from prescarbon.tables.schema import GBP
 
 ROWS_A_GROUP = 262_144
 REMEDY = "Free some space or choose another folder with --home or PRESCARBON_HOME."

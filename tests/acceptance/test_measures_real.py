@@ -11,10 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from prescarbon.model.measures import run_measures
-from prescarbon.reference import read_reference
-from prescarbon.reference_measures import read_measures
-from prescarbon.tables import FOOTPRINT, LIST_SIZES, PRODUCTS
+from prescarbon.model.measures.values import run_measures
+from prescarbon.reference.definitions import read_reference
+from prescarbon.reference.measures import read_measures
+from prescarbon.tables.organisations import LIST_SIZES
+from prescarbon.tables.prescribing import FOOTPRINT
+from prescarbon.tables.products import PRODUCTS
 
 pytestmark = pytest.mark.real
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"

@@ -13,19 +13,13 @@ import pytest
 
 from prescarbon.model.activity import read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
-from prescarbon.model.opportunities import (
-    OpportunityOptions,
-    claim_units,
-    find_opportunities,
-    roll_up,
-    sum_volumes,
-    total_savings,
-)
-from prescarbon.model.opportunity_draws import tabulate_draws
-from prescarbon.reference import read_reference
-from prescarbon.reference_switches import read_switches
+from prescarbon.model.opportunities.claims import claim_units, find_opportunities, sum_volumes
+from prescarbon.model.opportunities.draws import tabulate_draws
+from prescarbon.model.opportunities.lines import OpportunityOptions, roll_up, total_savings
+from prescarbon.reference.definitions import read_reference
+from prescarbon.reference.switches import read_switches
 from prescarbon.store.layouts import recognise, to_prescribing
-from prescarbon.tables import OPPORTUNITIES
+from prescarbon.tables.opportunities import OPPORTUNITIES
 
 pytestmark = pytest.mark.real
 MONTHS = ("201709", "201710")

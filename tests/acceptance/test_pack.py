@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from pptx import Presentation
 
 from prescarbon.cli import cli
-from prescarbon.reference_wording import read_wording
-from prescarbon.report.numbers import Interval, kg, mass, number, pounds, span
+from prescarbon.reference.wording import read_wording
+from prescarbon.report.views.numbers import Interval, kg, mass, number, pounds, span
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = read_wording()

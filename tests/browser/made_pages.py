@@ -6,12 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from prescarbon.manifest import RunManifest
-from prescarbon.report.html import HtmlPages, IndexRow
-from prescarbon.report.ics import GroupRow, IcsPage
-from prescarbon.report.numbers import Interval
-from prescarbon.report.parts import Action
-from prescarbon.report.pcn import Digest, PcnPage
-from prescarbon.report.practice import PracticePage
+from prescarbon.report.faces.html import HtmlPages, IndexRow
+from prescarbon.report.views.ics import GroupRow, IcsPage
+from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.parts import Action
+from prescarbon.report.views.pcn import Digest, PcnPage
+from prescarbon.report.views.practice import PracticePage
 from tests.report.test_practice_page import MANIFEST, TOTALS, WORDS, the_page
 
 SOME_KG = Interval(1, 2, 3)

@@ -6,10 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from prescarbon.model.opportunities import OpportunityOptions, find_opportunities
-from prescarbon.model.switch_pairs import FORMULARY_SCHEMA
-from prescarbon.model.switch_rules import SwitchRule, parse_rule
-from prescarbon.tables import FACTORS, FOOTPRINT, PRODUCTS
+from prescarbon.model.opportunities.claims import find_opportunities
+from prescarbon.model.opportunities.lines import OpportunityOptions
+from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
+from prescarbon.model.opportunities.rules import SwitchRule
+from prescarbon.reference.switches import parse_rule
+from prescarbon.tables.prescribing import FOOTPRINT
+from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
 
 VENTOLIN, SALAMOL, EASYHALER = "0301011R0BEAIAP", "0301011R0BIAFAP", "0301011R0BWAABZ"

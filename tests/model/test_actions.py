@@ -3,7 +3,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from prescarbon.model.actions import ACTIONS_SCHEMA, evaluate_actions, track_campaigns
+from prescarbon.model.opportunities.actions import ACTIONS_SCHEMA, evaluate_actions, track_campaigns
 from tests.model.switch_builders import VENTOLIN, footprint, practices, products, rule
 
 MONTHS = [date(2025, m, 1) for m in range(1, 13)]

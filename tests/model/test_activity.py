@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from prescarbon.model.activity import read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, count_devices, estimate_footprint
-from prescarbon.tables import ACTIVITY, FACTORS, FOOTPRINT, PRESCRIBING, PRODUCTS
+from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING
+from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
 
 ALWAYS = {"valid_from": date(2010, 1, 1), "valid_to": date(9999, 12, 31), "source_id": "x", "is_reusable": False}

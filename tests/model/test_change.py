@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
 from prescarbon.model.change import EFFECTS, split_change, split_change_by_product
-from prescarbon.tables import KG
+from prescarbon.tables.schema import KG
 
 SCHEMA = {
     "practice_code": pl.String,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prescarbon.model.comparison import (
+from prescarbon.model.measures.comparison import (
     GATES,
     TRAITS,
     count_worlds,
@@ -21,7 +21,8 @@ from prescarbon.model.comparison import (
     spread_by,
 )
 from prescarbon.model.uncertainty import rank_interval
-from prescarbon.tables import KG, LIST_SIZES, PRACTICE_TRAITS
+from prescarbon.tables.organisations import LIST_SIZES, PRACTICE_TRAITS
+from prescarbon.tables.schema import KG
 from tests.frames import frame, rows_of
 
 BY = ["measure_id"]

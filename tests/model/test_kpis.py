@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescarbon.model.kpis import draw_trajectory, gather_kpis, judge_track, newest_signals
-from prescarbon.model.trend import find_signals
-from prescarbon.tables import KPI_VALUES, KPIS, TARGETS, Table, judge
+from prescarbon.model.measures.kpis import draw_trajectory, gather_kpis, judge_track, newest_signals
+from prescarbon.model.measures.trend import find_signals
+from prescarbon.tables.measures import KPI_VALUES, KPIS, TARGETS
+from prescarbon.tables.schema import Table, judge
 from tests.frames import frame, rows_of
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "targets"

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
-from prescarbon.model.opportunities import find_quiet, find_refused, roll_up, sum_volumes, total_savings
-from prescarbon.model.opportunity_draws import tabulate_draws
-from prescarbon.model.switch_rules import Guard
-from prescarbon.tables import OPPORTUNITIES
+from prescarbon.model.opportunities.claims import find_refused, sum_volumes
+from prescarbon.model.opportunities.draws import tabulate_draws
+from prescarbon.model.opportunities.lines import find_quiet, roll_up, total_savings
+from prescarbon.model.opportunities.rules import Guard
+from prescarbon.tables.opportunities import OPPORTUNITIES
 from tests.model.switch_builders import (
     EASYHALER,
     MONTH,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import FOREVER, date_practices, in_scope, list_sizes_for, practices_in_force
-from prescarbon.tables import LIST_SIZES, PCN_MEMBERSHIPS, PRACTICE_SNAPSHOTS, PRACTICES, SUB_ICB_PARENTS
+from prescarbon.tables.organisations import LIST_SIZES, PCN_MEMBERSHIPS, PRACTICE_SNAPSHOTS, PRACTICES, SUB_ICB_PARENTS
 from tests.frames import rows_of
 
 PARENTS = SUB_ICB_PARENTS.empty()

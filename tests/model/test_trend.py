@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
-from prescarbon.model.trend import (
+from prescarbon.model.measures.trend import (
     SIGNALS,
     dispensing_days,
     find_signals,

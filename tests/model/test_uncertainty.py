@@ -18,7 +18,7 @@ from prescarbon.model.uncertainty import (
     rank_stability,
     share_interval,
 )
-from prescarbon.tables import KG
+from prescarbon.tables.schema import KG
 from tests.frames import frame
 
 FACTORS = frame(

@@ -3,7 +3,7 @@ from datetime import date
 import polars as pl
 
 from prescarbon.model.witness import find_disagreements
-from prescarbon.tables import PRESCRIBING
+from prescarbon.tables.prescribing import PRESCRIBING
 from tests.frames import rows_of
 
 SERIES = pl.LazyFrame({"bnf_code": ["0302000C0BQAABX"], "series_code": ["0302000ABBCAAAB"]})

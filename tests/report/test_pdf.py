@@ -8,7 +8,7 @@ import pypdf
 import pypdfium2
 import pytest
 
-from prescarbon.report.pdf import PageReader, Typesetter
+from prescarbon.report.faces.pdf import PageReader, Typesetter
 from tests.browser.made_pages import made, practice
 from tests.browser.test_pages import HOSTILE_NAMES
 from tests.report.test_practice_page import HTML

@@ -5,14 +5,15 @@ import polars as pl
 import pytest
 
 from prescarbon.manifest import RunManifest
-from prescarbon.reference_wording import read_wording
-from prescarbon.report import charts, numbers
-from prescarbon.report.html import HtmlPages, IndexRow, Totals
-from prescarbon.report.numbers import Interval
-from prescarbon.report.parts import SignalPoint
-from prescarbon.report.practice import build_practice_pages
-from prescarbon.report.safety import formula_safe, page_name
-from prescarbon.tables import FOOTPRINT
+from prescarbon.reference.wording import read_wording
+from prescarbon.report.faces import charts
+from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
+from prescarbon.report.faces.safety import formula_safe, page_name
+from prescarbon.report.views import numbers
+from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.parts import SignalPoint
+from prescarbon.report.views.practice import build_practice_pages
+from prescarbon.tables.prescribing import FOOTPRINT
 from tests.frames import rows_of
 
 HOSTILE = '<script>alert(1)</script>=cmd()"\u202e' + "x" * 200

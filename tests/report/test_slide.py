@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pptx import Presentation
 
-from prescarbon.report.numbers import Interval
-from prescarbon.report.parts import Change, Series, SignalPoint
-from prescarbon.report.slide import write_slide
+from prescarbon.report.faces.slide import write_slide
+from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.parts import Change, Series, SignalPoint
 from tests.browser.made_pages import ics
 from tests.browser.test_pages import HOSTILE_NAMES
 from tests.report.test_practice_page import MANIFEST, WORDS

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import openpyxl
 
-from prescarbon.report.sheets import practice_sheets
-from prescarbon.report.workbook import write_workbook
+from prescarbon.report.faces.sheets import practice_sheets
+from prescarbon.report.faces.workbook import write_workbook
 from tests.report.test_practice_page import HOSTILE, MANIFEST, WORDS, the_page
 
 

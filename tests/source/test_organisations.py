@@ -9,15 +9,11 @@ import pytest
 
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import FOREVER, in_scope, list_sizes_for, practices_in_force
+from prescarbon.pipeline.scope import expand_scope, read_practices
+from prescarbon.reference.places import default_scope
 from prescarbon.source.organisation_files import kind_of, read_organisation_file
-from prescarbon.source.organisations import (
-    default_scope,
-    expand_scope,
-    import_organisations,
-    read_list_sizes,
-    read_practice_traits,
-    read_practices,
-)
+from prescarbon.source.organisations import import_organisations
+from prescarbon.store.organisations import read_list_sizes, read_practice_traits
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 EPRACCUR_ROW = (

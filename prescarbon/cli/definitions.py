@@ -1,0 +1,83 @@
+"""Commands about the definitions: reference data and factor sets."""
+
+from pathlib import Path
+
+import click
+
+from prescarbon.cli import text
+from prescarbon.cli.app import FILE, JSON, Commands, Say, cli, command
+from prescarbon.config import Config
+from prescarbon.manifest import to_json
+from prescarbon.pipeline import factors as factors_
+from prescarbon.reference import checks
+
+
+@cli.group(cls=Commands)
+def reference() -> None:
+    """Factors, products, rules: the definitions."""
+
+
+@command(reference, "check")
+@JSON
+def reference_check(config: Config, say: Say, as_json: bool) -> None:
+    """Prove the reference data: schema, sources, validity, intervals, coverage of every code seen."""
+    faults = checks.reference_faults(config)
+    if as_json:
+        say.result(to_json(faults).rstrip())
+    else:
+        for fault in faults:
+            say.result("{file}, line {line}, column {column}: {value!r}: {reason}".format(**fault))
+        say.remark(f"{len(faults)} faults in the reference data.")
+    if faults:
+        raise SystemExit(5)
+
+
+@cli.group(cls=Commands)
+def factors() -> None:
+    """Factor sets: list, show one factor, compare two sets, import your own."""
+
+
+@command(factors, "list")
+@JSON
+def factors_list(config: Config, say: Say, as_json: bool) -> None:
+    """List the factor sets: harmonised, published, imported."""
+    rows = factors_.list_sets(config)
+    say.result(to_json(rows).rstrip() if as_json else text.set_lines(rows))
+
+
+@command(factors, "show")
+@click.argument("wanted", metavar="CODE")
+@JSON
+def factors_show(config: Config, say: Say, wanted: str, as_json: bool) -> None:
+    """Show every factor of a BNF code (or a factor's name), with source and interval.
+
+    Example: prescarbon factors show 0301011R0BEAIAP
+    """
+    rows = factors_.show(config, wanted)
+    say.result(to_json(rows).rstrip() if as_json else text.factor_lines(rows))
+
+
+@command(factors, "compare")
+@click.argument("one")
+@click.argument("other")
+@JSON
+def factors_compare(config: Config, say: Say, one: str, other: str, as_json: bool) -> None:
+    """Compare two sets on the loaded months.
+
+    Example: prescarbon factors compare harmonised prescqipp-b375
+    """
+    found = factors_.compare(config, one, other)
+    say.result(to_json(found).rstrip() if as_json else text.compare_lines(found))
+
+
+@command(factors, "import")
+@click.argument("file", type=FILE)
+@click.option("--name", help="Name of the set; default the file's name.")
+@JSON
+def factors_import(config: Config, say: Say, file: Path, name: str | None, as_json: bool) -> None:
+    """Import your own licensed factors (CSV: key, product_name, kg_co2e, scope, gwp_basis, source_id; kg_low, kg_high).
+
+    Use the set with --factor-set NAME.
+    """
+    taken = factors_.import_set(config, file, name)
+    say.result(to_json(taken).rstrip() if as_json else f"{taken['factor_set']}: {taken['factors']} factors imported")

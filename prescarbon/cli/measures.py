@@ -1,0 +1,184 @@
+"""Commands about measures, trends, comparison and KPIs."""
+
+from pathlib import Path
+
+import click
+
+from prescarbon.cli import files, text
+from prescarbon.cli.app import FILE, JSON, LEVEL, MONTH, ORGANISATION, Commands, Say, cli, command
+from prescarbon.config import Config, parse_month
+from prescarbon.manifest import to_json
+from prescarbon.pipeline import kpis as kpis_
+from prescarbon.pipeline import measures as measures_
+from prescarbon.pipeline import trends
+
+
+@command()
+@click.argument("measure")
+@LEVEL
+@ORGANISATION
+@MONTH
+@JSON
+def trend(
+    config: Config, say: Say, measure: str, level: str, organisation: str | None, month: str | None, as_json: bool
+) -> None:
+    """Show a measure month by month: rolling year, same month last year, XmR limits, signals, known breaks.
+
+    Example: prescarbon trend kg_per_inhaler --level pcn --organisation U12345
+    """
+    last = parse_month(month) if month else None
+    rows = trends.trend(config, measure, level=level, organisation=organisation, last_month=last)
+    columns = (
+        "organisation_code",
+        "month",
+        "value",
+        "rolling_value",
+        "value_last_year",
+        "lower",
+        "upper",
+        "signal",
+        "break_words",
+    )
+    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+
+
+@command()
+@LEVEL
+@ORGANISATION
+@click.option(
+    "--before", metavar="FIRST:LAST", help="Period compared with; default the twelve months before the last twelve."
+)
+@click.option("--after", metavar="FIRST:LAST", help="Period compared; default the last twelve months.")
+@click.option("--by-product", is_flag=True, help="One row a product.")
+@JSON
+def change(
+    config: Config,
+    say: Say,
+    level: str,
+    organisation: str | None,
+    before: str | None,
+    after: str | None,
+    by_product: bool,
+    as_json: bool,
+) -> None:
+    """Split what changed in inhaler carbon into volume, mix and factor; the parts add up exactly."""
+    rows = trends.change(
+        config, level=level, organisation=organisation, before=before, after=after, by_product=by_product
+    )
+    columns = (
+        "organisation_code", "series_code", "before", "after", "kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix",
+        "kg_factor", "kg_left_out",
+    )  # fmt: skip
+    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+
+
+@command()
+@click.argument("measure")
+@click.option("--peers", default="all", help="all, pcn or nearest.")
+@MONTH
+@JSON
+def compare(config: Config, say: Say, measure: str, peers: str, month: str | None, as_json: bool) -> None:
+    """Hold each practice beside its peers: over-dispersed funnel, gates, a neutral verdict. No league table.
+
+    Example: prescarbon compare saba --peers nearest
+    """
+    rows = trends.compare(config, measure, peers=peers, last_month=parse_month(month) if month else None)
+    columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
+    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+
+
+@command()
+@click.option("--level", default="icb", help="practice, pcn, sub-icb, icb or place.")
+@click.option(
+    "--returns",
+    type=FILE,
+    help="CSV of values sent in: organisation_code, level, period_start, period_end, kpi_id, value.",
+)
+@MONTH
+@JSON
+def kpis(config: Config, say: Say, level: str, returns: Path | None, month: str | None, as_json: bool) -> None:
+    """Hold the trend KPIs against their targets; the five Annex KPIs wait for a return and say so."""
+    rows = kpis_.kpis(config, level=level, last_month=parse_month(month) if month else None, returns=returns)
+    columns = (
+        "organisation_code",
+        "kpi_id",
+        "title",
+        "value",
+        "low",
+        "high",
+        "expected",
+        "target",
+        "signal",
+        "track",
+        "status",
+    )
+    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+
+
+@cli.group(cls=Commands)
+def measures() -> None:
+    """Measures: list, show, run at any level, hold against published values."""
+
+
+@command(measures, "list")
+@JSON
+def measures_list(config: Config, say: Say, as_json: bool) -> None:
+    """List the measures and what each asks."""
+    rows = measures_.list_measures(config)
+    say.result(to_json(rows).rstrip() if as_json else "\n".join(f"{r['id']:36}{r['asks']}" for r in rows))
+
+
+@command(measures, "show")
+@click.argument("wanted", metavar="MEASURE")
+def measures_show(config: Config, say: Say, wanted: str) -> None:
+    """Show everything a measure's file says."""
+    say.result(to_json(measures_.show_measure(config, wanted)).rstrip())
+
+
+@command(measures, "run")
+@click.option("--level", default="practice", help="practice, pcn, sub-icb, icb or place.")
+@MONTH
+@click.option("--months", default=1, type=click.IntRange(1, 60), help="Months summed, ending with --month.")
+@click.option("--measure", "only", multiple=True, help="This measure alone; may be repeated.")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, Parquet or JSON by the ending.")
+@JSON
+def measures_run(
+    config: Config,
+    say: Say,
+    level: str,
+    month: str | None,
+    months: int,
+    only: tuple[str, ...],
+    to: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the measures for every loaded organisation of a level, whatever the scope.
+
+    Example: prescarbon measures run --level sub-icb --month 2022-11 --json
+    """
+    last = parse_month(month) if month else None
+    values = measures_.run(config, level=level, last_month=last, months=months, only=only)
+    if to:
+        files.write_values(values, to)
+        say.remark(f"{values.height} values in {to}")
+    else:
+        say.result(to_json(files.values_as_json(values)).rstrip() if as_json else text.value_lines(values))
+
+
+@command(measures, "import-published")
+@click.argument("file", type=FILE)
+@click.option("--vintage", metavar="YYYY-MM-DD", help="Day the values were published; default from the file's name.")
+@JSON
+def measures_import_published(config: Config, say: Say, file: Path, vintage: str | None, as_json: bool) -> None:
+    """Keep published measure values as benchmarks (CSV: measure, month, code, numerator, denominator)."""
+    taken = measures_.import_published(config, file, vintage)
+    say.result(to_json(taken).rstrip() if as_json else f"{taken['rows']} published values, vintage {taken['vintage']}")
+
+
+@command(measures, "reconcile")
+@MONTH
+@JSON
+def measures_reconcile(config: Config, say: Say, month: str | None, as_json: bool) -> None:
+    """Ours beside the published values of the same rule, area and month, each difference with its reasons."""
+    rows = measures_.reconcile(config, last_month=parse_month(month) if month else None)
+    say.result(to_json(rows).rstrip() if as_json else text.reconciliation_lines(rows))

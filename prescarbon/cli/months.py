@@ -1,0 +1,77 @@
+"""Commands about what is held: import, fetch, months, organisations."""
+
+from pathlib import Path
+
+import click
+
+from prescarbon.cli import text
+from prescarbon.cli.app import FILE, JSON, Commands, Say, cli, command
+from prescarbon.config import Config, parse_month
+from prescarbon.manifest import to_json
+from prescarbon.pipeline import intake
+
+
+@command(name="import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--replace", is_flag=True, help="Restate a month that is already held.")
+@JSON
+def import_(config: Config, say: Say, files: tuple[Path, ...], replace: bool, as_json: bool) -> None:
+    """Add EPD files you already have (CSV, ZIP, CSV.GZ, Parquet).
+
+    Example: prescarbon import EPD_SNOMED_202601.zip
+    """
+    with say:
+        taken = intake.import_files(config, files, replace=replace, progress=say.progress)
+    _report_taken(say, taken, as_json)
+
+
+@command()
+@click.option("--months", metavar="FIRST:LAST", help="2025-04: or 2025-04:2025-09; default all after the newest held.")
+@click.option("--route", type=click.Choice(["auto", "query", "file"]), default="auto", help="How to fetch.")
+@JSON
+def fetch(config: Config, say: Say, months: str | None, route: str, as_json: bool) -> None:
+    """Fetch months from the NHSBSA Open Data Portal.
+
+    Example: prescarbon fetch --months 2025-04:
+    """
+    with say:
+        taken = intake.fetch(config, months, route=route, progress=say.progress)
+    _report_taken(say, taken, as_json)
+
+
+def _report_taken(say: Say, taken: list[intake.Taken], as_json: bool) -> None:
+    if as_json:
+        say.result(to_json([text.taken_json(t) for t in taken]).rstrip())
+    for t in taken:
+        if t.error is not None:
+            click.echo(f"prescarbon: {t.words}", err=True)
+        elif not as_json:
+            say.result(text.taken_line(t))
+    if error := intake.refused(taken):
+        raise SystemExit(error.exit_code)
+
+
+@command()
+@JSON
+def months(config: Config, say: Say, as_json: bool) -> None:
+    """List the months held: rows and £ in = used + rejected, and where they came from."""
+    held = intake.months(config)
+    say.result(to_json(held).rstrip() if as_json else text.months_table(held))
+
+
+@cli.group(cls=Commands)
+def organisations() -> None:
+    """Practices, PCNs, list sizes."""
+
+
+@command(organisations, "import")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--as-of", metavar="YYYY-MM", help="Month a snapshot file describes, where its name does not say.")
+@JSON
+def organisations_import(config: Config, say: Say, files: tuple[Path, ...], as_of: str | None, as_json: bool) -> None:
+    """Read epraccur, ePCN, list-size, IMD and QOF files as published.
+
+    Example: prescarbon organisations import epraccur.csv gp-reg-pat-prac-all.csv
+    """
+    taken = intake.organisations_import(config, files, as_of=parse_month(as_of) if as_of else None)
+    say.result(to_json(taken).rstrip() if as_json else text.organisations_table(taken))

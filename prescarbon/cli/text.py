@@ -1,0 +1,154 @@
+"""Answers as lines for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from prescarbon.pipeline.intake import Taken
+from prescarbon.pipeline.opportunities import Found
+from prescarbon.report.views.numbers import number, percent, pounds
+
+
+def set_lines(rows: list[dict[str, Any]]) -> str:
+    """The sets as lines."""
+    return "\n".join(
+        f"{r['factor_set']:24}{r['kind']:12}{r['factors']:>6} factors  {r['scope']}; {r['gwp_basis']}" for r in rows
+    )
+
+
+def factor_lines(rows: list[dict[str, Any]]) -> str:
+    """Factors as lines, each with its source."""
+    return "\n".join(
+        f"{r['factor_set']} {r['factor_id']} ({r['key']}, {r['key_kind']}): {r['kg_co2e']:.4f} kg ({r['kg_low']:.4f} to "
+        f"{r['kg_high']:.4f}), {r['scope']}, {r['gwp_basis']}, {r['valid_from']} to {r['valid_to']}\n    {r['source']}"
+        + (f"\n    {r['note']}" if r["note"] else "")
+        for r in rows
+    )
+
+
+def compare_lines(found: Mapping[str, Any]) -> str:
+    """A comparison as lines: totals, then the products that differ most."""
+    head = (
+        f"{found['one']}: {found['kg_one']:,.1f} kg CO2e; {found['other']}: {found['kg_other']:,.1f} kg CO2e, over "
+        f"{found['items_compared']:,} inhaler items in both ({found['items_not_in_both']:,} are not)."
+    )
+    rows = [
+        f"  {p['name']} [{p['series_code']}]: {p['kg_one']:,.1f} and {p['kg_other']:,.1f} kg"
+        for p in found["products"][:20]
+    ]
+    return "\n".join([head, *rows])
+
+
+DRAFT_WORDS = "DRAFT: no clinical role has signed this rule off"
+
+
+def lines_of(found: Found, organisation: str | None = None) -> str:
+    """The ranked lines of each organisation as text, drafts marked; "Nothing stands out" where that is so."""
+    names = dict(found.evidence.practices.select("practice_code", "practice_name").iter_rows())
+    written: list[str] = []
+    ranked = found.lines.filter(pl.col("gate") == "ranked").sort("organisation_code", "rank")
+    for (code,), rows in ranked.group_by("organisation_code", maintain_order=True):
+        if organisation is None or code == organisation:
+            written.append(f"{names.get(str(code), code)} ({code})")
+            written += [_line(row) for row in rows.to_dicts()]
+    written += [
+        f"{names.get(code, code)} ({code}): nothing stands out in this period."
+        for code in found.quiet
+        if organisation in (None, code)
+    ]
+    return "\n".join(written)
+
+
+def _line(row: dict[str, Any]) -> str:
+    basis = row["rank_basis"]
+    share = row["achievable_share"]
+    expected = (
+        f"expected {number(row['kg_expected'])} kg at {percent(share)} achievable"
+        if share is not None
+        else "share achievable not known"
+    )
+    return (
+        f"  {row['rank']}. {row['title']}{' [' + DRAFT_WORDS + ']' if row['is_draft'] else ''}\n"
+        f"     {number(row['items'])} items, {number(row['units'])} {row['unit_name']}; {basis.replace('_', ' ')}: "
+        f"{number(row[f'kg_{basis}'])} kg CO2e ({number(row[f'kg_{basis}_low'])} to {number(row[f'kg_{basis}_high'])}), "
+        f"cost change {pounds(row[f'cost_change_{basis}_gbp'])} (prices of {_date(row['price_date'])}); all of it {number(row['kg_theoretical'])} kg; {expected}; "
+        f"commitment {row['commitment']}\n     {row['caveats']}"
+    )
+
+
+def _date(value: date | None) -> str:
+    return f"{value:%B %Y}" if value else "these months"
+
+
+def value_lines(values: pl.DataFrame) -> str:
+    """The values as lines of text."""
+    return "\n".join(
+        f"{r['organisation_code']:10}{r['measure_id']:36}{_shown(r['value']):>16}  ({_shown(r['numerator'])} ÷ "
+        f"{_shown(r['denominator'])})  {r['period_start']:%Y-%m} to {r['period_end']:%Y-%m}  {r['gate']}"
+        for r in values.to_dicts()
+    )
+
+
+def _shown(value: Any) -> str:
+    return "not known" if value is None else f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def reconciliation_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """Ours beside the published, as lines."""
+    return "\n".join(
+        f"{r['organisation_code']:8}{r['measure_id']:28}{r['period_end']:%Y-%m}  ours {_shown(r['numerator'])} ÷ "
+        f"{_shown(r['denominator'])}, published {_shown(r['published_numerator'])} ÷ {_shown(r['published_denominator'])}"
+        + (f"\n    {r['because']}" if r["because"] else "  the same")
+        for r in rows
+    )
+
+
+def months_table(held: Sequence[dict[str, Any]]) -> str:
+    """The months as lines of text."""
+    if not held:
+        return "No month is loaded yet. Run `prescarbon import FILES` or `prescarbon fetch --months 2025-04:`."
+    head = f"{'month':8}{'rows in':>12}{'used':>12}{'rejected':>10}{'£ NIC in':>18}{'used':>18}{'rejected':>14}  source"
+    lines = [
+        f"{m['month']:8}{m['rows_in']:>12,}{m['rows_used']:>12,}{m['rows_rejected']:>10,}"
+        f"{m['nic_gbp_in']:>18,.2f}{m['nic_gbp_used']:>18,.2f}{m['nic_gbp_rejected']:>14,.2f}"
+        f"  {m['source']} {m['file_name']} {m['hash'][:12]}"
+        for m in held
+    ]
+    return "\n".join([head, *lines])
+
+
+def taken_line(taken: Taken) -> str:
+    """What became of one file, in one line."""
+    m = taken.month
+    if m is None:
+        return f"{taken.file_name}: {taken.status}: {taken.words}"
+    words = f"{m.month} {taken.status} from {taken.file_name}: {m.rows_in:,} rows in = {m.rows_used:,} used + {m.rows_rejected:,} rejected"
+    pounds = f"NIC £{m.nic_gbp_in:,.2f} in = £{m.nic_gbp_used:,.2f} used + £{m.nic_gbp_rejected:,.2f} rejected"
+    return "\n  mind: ".join([f"{words}; {pounds}", *m.warnings])
+
+
+def taken_json(taken: Taken) -> dict[str, Any]:
+    """What became of one file, for a script."""
+    manifest = asdict(taken.month) if taken.month else {}
+    return {"file_name": taken.file_name, "status": taken.status, "words": taken.words, **manifest}
+
+
+def organisations_table(taken: Sequence[dict[str, Any]]) -> str:
+    """What became of each organisations file, in lines."""
+    return "\n".join(", ".join(f"{key} {value}" for key, value in line.items()) for line in taken)
+
+
+def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as lines of the named columns; what is not known says so."""
+
+    def shown(value: Any) -> str:
+        if value is None:
+            return "not known"
+        if isinstance(value, float):
+            return f"{value:,.4f}".rstrip("0").rstrip(".")
+        return f"{value:%Y-%m}" if isinstance(value, date) else str(value)
+
+    return "\n".join(", ".join(f"{name} {shown(row[name])}" for name in columns if name in row) for row in rows)

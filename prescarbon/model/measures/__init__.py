@@ -1,0 +1,1 @@
+"""Measures: what one is, its values, how they compare and move, KPIs."""

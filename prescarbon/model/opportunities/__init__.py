@@ -1,0 +1,1 @@
+"""Switch rules → ranked lines."""

@@ -1,0 +1,310 @@
+"""Switch rules → ranked lines: what to do next, for whom, and what it is worth; each inhaler counted once.
+
+Method and a worked example: docs/explanation/opportunities.md. The order of the work: what was prescribed
+(`sum_volumes`), which rule may speak of it (`resolve_pairs`), how far the peers are (`measure_excess`), what it costs
+(`_priced`), who counts which unit (`_count_once`), then lines, gates and ranks (opportunity_lines).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from prescarbon.errors import InputError
+from prescarbon.model.opportunities.actions import track_campaigns
+from prescarbon.model.opportunities.lines import (
+    ENDS,
+    NO_CARBON_CLAIM,
+    SCENARIOS,
+    OpportunityOptions,
+    rank_opportunities,
+    sum_lines,
+)
+from prescarbon.model.opportunities.pairs import resolve_pairs
+from prescarbon.model.opportunities.peers import measure_excess
+from prescarbon.model.opportunities.rules import SwitchRule, match_codes, pattern_table, rule_table
+from prescarbon.model.sums import exact_sum
+from prescarbon.tables.opportunities import PRICE_BASES
+from prescarbon.tables.schema import GBP, KG
+
+INHALERS = ("pMDI", "BAI", "DPI", "SMI")
+
+
+def find_opportunities(
+    rules: Sequence[SwitchRule],
+    footprint: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    memberships: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    """Every rule that speaks of something a practice prescribed, with kg, £, gate and rank.
+
+    footprint    table FOOTPRINT, at least the months of the period (and those before a campaign)
+    products     table PRODUCTS
+    factors      table FACTORS, one factor set, keys are presentations
+    formulary    FORMULARY_SCHEMA of switch_pairs
+    memberships  practice_code, peer_group (null or absent: one group of all), patients? (list size); extra columns
+                 name the organisations `roll_up` sums to
+    returns      table OPPORTUNITIES at level practice, sorted by its grain
+    raises       InputError when a local achievable share is not in 0–1
+    method       docs/explanation/opportunities.md
+    """
+    # small from here on: held in memory, so that the plan does not do each step as often as it is used
+    volumes = sum_volumes(footprint, options).collect().lazy()
+    claims = claim_units(rules, volumes, products, factors, formulary, memberships, options).collect().lazy()
+    lines = sum_lines(claims, options)
+    before = track_campaigns(options.campaigns, rules, footprint, products, options.period_start, options.period_end)
+    for extra in (before.drop("started", "units_left"), _of_targets(rules, volumes)):
+        lines = lines.join(extra, on=["organisation_code", "rule_id"], how="left", validate="m:1")
+    groups = memberships.select("practice_code", organisation_code="practice_code")
+    return rank_opportunities(lines, options, claims, groups)
+
+
+def claim_units(
+    rules: Sequence[SwitchRule],
+    volumes: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    memberships: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    """Practice × rule × product found: the arithmetic behind every line, for whoever wants to redo it.
+
+    volumes  what `sum_volumes` returns; the others as `find_opportunities`
+    returns  practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
+             unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
+             kg_*, cost_change_*_gbp, price_gbp? and where it comes from, and the rule's own columns
+    """
+    if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
+        raise InputError(f"achievable share {', '.join(odd)} is not in 0 to 1.", remedy="Write 0.3 for 30%.")
+    used = options.choose(rules)
+    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_null())
+    pairs = pairs.collect().lazy()
+    peers = memberships.with_columns(
+        peer_group=pl.col("peer_group") if "peer_group" in memberships.collect_schema().names() else pl.lit("all"),
+        patients=pl.col("patients") if "patients" in memberships.collect_schema().names() else pl.lit(None, pl.Int64),
+    ).select("practice_code", pl.col("peer_group").fill_null("all"), "patients")
+    claims = (
+        (
+            volumes.filter(pl.col("units") > 0)
+            .join(pairs, left_on="bnf_code", right_on="from_code")
+            .rename({"bnf_code": "from_code"})
+            .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+        )
+        .collect()
+        .lazy()
+    )
+    # a nebuliser's millilitres are no inhalers
+    classes = products.filter(
+        pl.lit(options.period_end).is_between("valid_from", "valid_to")
+        & pl.col("device_type").cast(pl.String).is_in(INHALERS)
+    ).select("bnf_code", pl.col("drug_class").cast(pl.String))
+    excess = measure_excess(claims, volumes, classes, peers)
+    shared = _with_shares(claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1"))
+    priced = _priced(shared, volumes, formulary, options)
+    return _count_once(priced)
+
+
+def find_refused(
+    rules: Sequence[SwitchRule],
+    volumes: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    """rule_id, from_code, to_code?, refused: what was prescribed, a rule speaks of, and a guard or the formulary forbids.
+
+    Parameters as `claim_units`.
+    """
+    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_not_null())
+    return pairs.select("rule_id", "from_code", "to_code", "refused")
+
+
+def _resolve(
+    rules: Sequence[SwitchRule],
+    volumes: pl.LazyFrame,
+    products: pl.LazyFrame,
+    factors: pl.LazyFrame,
+    formulary: pl.LazyFrame,
+    options: OpportunityOptions,
+) -> pl.LazyFrame:
+    return resolve_pairs(
+        options.choose(rules),
+        options.guards,
+        volumes.select("bnf_code").unique(),
+        products,
+        factors,
+        formulary,
+        options.excluded,
+        month=options.period_end,
+        read_on=options.read_on or options.period_end,
+        draws=options.draws,
+    )
+
+
+def sum_volumes(footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
+    """practice_code × bnf_code over the period: items, units, nic_gbp?, kg_low?, kg_co2e?, kg_high?.
+
+    Units are inhalers; of what is no inhaler, the units of its quantity.
+    """
+    sums = [
+        pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c)
+        for c in ("nic_gbp", "kg_low", "kg_co2e", "kg_high")
+    ]
+    months = pl.col("month").is_between(options.period_start, options.period_end)
+    return (
+        footprint.filter(months)
+        .group_by("practice_code", "bnf_code")
+        .agg(
+            pl.col("items").sum(),
+            *sums,
+            units=exact_sum(_units()),
+        )
+    )
+
+
+def _units() -> pl.Expr:
+    return pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
+
+
+def _with_local_shares(table: pl.LazyFrame, shares: Mapping[str, float]) -> pl.LazyFrame:
+    local = pl.LazyFrame(list(shares.items()), schema={"rule_id": pl.String, "local_share": pl.Float64}, orient="row")
+    return (
+        table.join(local, on="rule_id", how="left")
+        .with_columns(achievable_share=pl.coalesce("local_share", "achievable_share"))
+        .drop("local_share")
+    )
+
+
+def _with_shares(claims: pl.LazyFrame) -> pl.LazyFrame:
+    """Share of the units that each scenario changes, and kg for what is saved whole (medicines of low value)."""
+    kind = pl.col("kind").cast(pl.String)
+    is_over_use = kind == "over-use"
+    excess = pl.col("excess_share")
+    makes_a_claim = ~kind.is_in(NO_CARBON_CLAIM)
+    # how much reliever is needless is not in the data: at most what stands above the peers is claimed
+    most = pl.when(is_over_use).then(excess).otherwise(1.0)
+    # a medicine of low value saves its own footprint
+    whole = {"saved_low": "kg_low", "saved": "kg_co2e", "saved_high": "kg_high"}
+    return claims.with_columns(
+        pl.when(kind == "low value").then(pl.col(kg).cast(pl.Float64) / pl.col("units")).otherwise(saved).alias(saved)
+        for saved, kg in whole.items()
+    ).with_columns(
+        share_theoretical=pl.when(makes_a_claim).then(most),
+        # min_horizontal skips nulls: an unknown share must stay unknown
+        share_expected=pl.when(makes_a_claim & most.is_not_null() & pl.col("achievable_share").is_not_null()).then(
+            pl.min_horizontal(most, "achievable_share")
+        ),
+        share_to_peer=pl.when(makes_a_claim).then(excess),
+    )
+
+
+def _priced(
+    claims: pl.LazyFrame, volumes: pl.LazyFrame, formulary: pl.LazyFrame, options: OpportunityOptions
+) -> pl.LazyFrame:
+    """Claims plus price_gbp of a target unit, price_basis, price_date and cost_change_*_gbp.
+
+    The practice's own NIC a unit where it prescribes the target, else that of all practices loaded, else the dated
+    pack price of the formulary file, else not known. What is not replaced needs no price.
+    """
+    bought = volumes.filter(pl.col("nic_gbp").is_not_null() & (pl.col("units") > 0))
+    nic = pl.col("nic_gbp").sum().cast(pl.Float64)
+    own = bought.group_by("practice_code", to_code="bnf_code").agg(own_price=nic / pl.col("units").sum())
+    area = bought.group_by(to_code="bnf_code").agg(area_price=nic / pl.col("units").sum())
+    read_on = options.read_on or options.period_end
+    pack = formulary.filter(pl.lit(read_on).is_between("on_from", "on_to")).select(
+        to_code="bnf_code",
+        pack_price=pl.col("pack_price_gbp").cast(pl.Float64),
+        pack_date="price_date",
+        target_name="product_name",
+    )
+    is_replaced = pl.col("kind").cast(pl.String).is_in(["product switch", "refill", "device reuse"])
+    is_stopped = pl.col("kind").cast(pl.String).is_in(["over-use", "low value"])
+    basis = (
+        pl.when(is_stopped)
+        .then(pl.lit("none needed"))
+        .when(is_replaced & pl.col("own_price").is_not_null())
+        .then(pl.lit("own NIC"))
+        .when(is_replaced & pl.col("area_price").is_not_null())
+        .then(pl.lit("area NIC"))
+        .when(is_replaced & pl.col("pack_price").is_not_null())
+        .then(pl.lit("pack price"))
+        .otherwise(pl.lit("not known"))
+        .cast(PRICE_BASES)
+    )
+    whole_change = pl.when(is_stopped).then(0.0).otherwise(
+        pl.col("ratio") * pl.col("units") * pl.col("price_gbp")
+    ) - pl.col("nic_gbp").cast(pl.Float64)
+    return (
+        claims.join(own, on=["practice_code", "to_code"], how="left", validate="m:1")
+        .join(area, on="to_code", how="left", validate="m:1")
+        .join(pack.unique("to_code"), on="to_code", how="left", validate="m:1")
+        .with_columns(
+            price_basis=basis,
+            price_gbp=pl.when(is_replaced).then(pl.coalesce("own_price", "area_price", "pack_price")),
+        )
+        .with_columns(
+            price_date=pl.when(pl.col("price_basis") == "pack price")
+            .then("pack_date")
+            .when(pl.col("price_basis").is_in(["own NIC", "area NIC", "none needed"]))
+            .then(pl.lit(options.period_end))
+        )
+        .with_columns(
+            (whole_change * pl.col(f"share_{s}")).round(2).cast(GBP).alias(f"cost_change_{s}_gbp") for s in SCENARIOS
+        )
+        .drop("own_price", "area_price", "pack_price", "pack_date")
+    )
+
+
+def _of_targets(rules: Sequence[SwitchRule], volumes: pl.LazyFrame) -> pl.LazyFrame:
+    """organisation_code × rule_id → target_units: what is prescribed already of any product the rule names as target."""
+    named = pattern_table({r.id: (*r.to_codes, *r.to_pairs.values()) for r in rules})
+    return (
+        match_codes(named, volumes.select("bnf_code").unique())
+        .join(volumes.select("bnf_code", "units", organisation_code="practice_code"), on="bnf_code")
+        .group_by("organisation_code", "rule_id")
+        .agg(target_units=exact_sum("units"))
+    )
+
+
+def _count_once(claims: pl.LazyFrame) -> pl.LazyFrame:
+    """Claims plus counted_* shares and kg_* columns: every unit belongs to one rule only.
+
+    The stated order: the rule that saves most a unit counts first, so over-use comes before any switch; ties go by
+    the rule's own order. Rules of one family are alternatives for the same people: together they change no more than
+    the largest of their shares. So the union is the most that the rules together can save, and dropping a rule never
+    raises it. Only savings whose sign is stable count.
+    """
+    product = ["practice_code", "from_code"]
+    counts = (pl.col("saved_low") > 0).fill_null(False)
+    steps = claims.sort(
+        *product, "saved", "rule_order", "rule_id", descending=[False, False, True, False, False], nulls_last=True
+    ).with_columns(pl.when(counts).then(pl.col(f"share_{s}").fill_null(0.0)).otherwise(0.0).alias(s) for s in SCENARIOS)
+    family = [*product, "family"]
+    steps = steps.with_columns(_up_to(s, pl.col(s).max().over(family), family) for s in SCENARIOS)
+    steps = steps.with_columns(_up_to(s, pl.lit(1.0), product) for s in SCENARIOS)
+    counted = steps.rename({s: f"counted_{s}" for s in SCENARIOS})
+    return counted.with_columns(
+        *(_kg(saved, f"share_{s}").alias(f"kg_{s}{end}") for s in SCENARIOS for end, saved in ENDS.items()),
+        *(
+            pl.when(pl.col(f"share_{s}").is_not_null()).then(_kg(saved, f"counted_{s}")).alias(f"kg_{s}_counted{end}")
+            for s in SCENARIOS
+            for end, saved in ENDS.items()
+        ),
+        supplies_avoided=pl.when(pl.col("supply_days").is_not_null()).then(
+            (pl.col("items") - pl.col("units") / pl.col("supply_days")).clip(0.0)
+        ),
+    )
+
+
+def _up_to(share: str, limit: pl.Expr, within: list[str]) -> pl.Expr:
+    """What is left of each share, in order, when together they may not pass the limit."""
+    upto = pl.col(share).cum_sum().over(within)
+    return pl.min_horizontal(upto, limit) - pl.min_horizontal(upto - pl.col(share), limit)
+
+
+def _kg(saved: str, share: str) -> pl.Expr:
+    return (pl.col(saved) * pl.col("units") * pl.col(share)).round(6).cast(KG)

@@ -1,0 +1,31 @@
+"""The whole job on the SYNTHETIC sample."""
+
+from dataclasses import replace
+
+from prescarbon.config import Config
+from prescarbon.pack.folder import Pack
+from prescarbon.pack.write import Named, _quiet_named, write_report
+from prescarbon.reference.definitions import read_reference
+from prescarbon.source.files import take_file
+from prescarbon.source.organisations import import_organisations
+from prescarbon.source.sample import write_sample
+from prescarbon.store.months import Store
+
+
+def write_demo(config: Config, *, progress: Named = _quiet_named) -> Pack:
+    """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months."""
+    demo = replace(
+        config,
+        home=config.home / "demo",
+        out=config.out / "demo",
+        scope=("gp",),
+        is_scope_given=True,
+        show_draft_rules=True,
+    )
+    root = read_reference(config.reference).root
+    sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
+    import_organisations(sample.organisations, demo.home)
+    for done, file in enumerate(sample.epd, start=1):
+        take_file(Store(demo.home), file, replace=True)
+        progress("months", done, len(sample.epd))
+    return write_report(demo, progress=lambda done, of: progress("pages", done, of))

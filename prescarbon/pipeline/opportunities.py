@@ -1,0 +1,166 @@
+"""Switch rules over the loaded months: the ranked opportunities of practices, PCNs, sub-ICB locations and the ICB."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from prescarbon.config import Config
+from prescarbon.errors import InputError
+from prescarbon.model.opportunities.actions import evaluate_actions
+from prescarbon.model.opportunities.claims import claim_units, find_opportunities, sum_volumes
+from prescarbon.model.opportunities.draws import tabulate_draws
+from prescarbon.model.opportunities.lines import OpportunityOptions, find_quiet, roll_up, total_savings
+from prescarbon.model.opportunities.pairs import hand_over
+from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pipeline.memberships import GROUP, SCOPE
+from prescarbon.reference.local import read_actions_log, read_campaigns, read_excluded
+from prescarbon.reference.switches import Switches, read_switches
+
+MONTHS = 12
+LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Opportunities of one level, the union of their savings, and who has none that stands out."""
+
+    evidence: Evidence
+    switches: Switches
+    lines: pl.DataFrame
+    totals: pl.DataFrame
+    quiet: tuple[str, ...]
+
+
+def find(
+    config: Config,
+    *,
+    level: str = "practice",
+    last_month: date | None = None,
+    rank_by: str = "kg",
+    include_off: bool = False,
+    include_drafts: bool = True,
+    evidence: Evidence | None = None,
+) -> Found:
+    """Table OPPORTUNITIES of every organisation of the level in scope, over at most the last twelve loaded months.
+
+    Rules and formulary are those in force on the last month, or on the day the newest rule begins, whichever is later.
+
+    Raises:
+        InputError: the level is none, or a local file (formulary, excluded products, campaigns) is wrong.
+        DefinitionError: a rule is wrong.
+    """
+    if level not in LEVELS:
+        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(LEVELS)}.")
+    known = evidence or gather(config, last_month=last_month)
+    return at_level(prepare(config, known, rank_by, include_off=include_off, include_drafts=include_drafts), level)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The practice lines and the arithmetic behind them: what every level is summed from."""
+
+    evidence: Evidence
+    switches: Switches
+    options: OpportunityOptions
+    members: pl.LazyFrame
+    lines: pl.LazyFrame
+    claims: pl.LazyFrame
+
+
+def prepare(
+    config: Config, evidence: Evidence, rank_by: str = "kg", *, include_off: bool = False, include_drafts: bool = True
+) -> Prepared:
+    """Find the opportunities of every practice in the evidence, once for all levels."""
+    switches = read_switches(evidence.reference.root, config.formulary)
+    options = _options(config, evidence, switches, rank_by, include_off=include_off, include_drafts=include_drafts)
+    factors = evidence.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    members = _memberships(evidence)
+    footprint, products = evidence.footprint.lazy(), evidence.reference.products
+    lines = find_opportunities(switches.rules, footprint, products, factors, switches.formulary, members, options)
+    volumes = sum_volumes(footprint, options)
+    claims = claim_units(switches.rules, volumes, products, factors, switches.formulary, members, options)
+    return Prepared(evidence, switches, options, members, lines.collect().lazy(), claims.collect().lazy())
+
+
+def at_level(prepared: Prepared, level: str) -> Found:
+    """The prepared opportunities summed and ranked at a level of LEVELS, or for the whole scope (GROUP)."""
+    lines, column = prepared.lines, GROUP if level == GROUP else LEVELS[level]
+    if level != "practice":
+        lines = roll_up(lines, prepared.members, column, prepared.options, prepared.claims)
+    collected = lines.collect().with_columns(level=pl.lit(level))
+    organisations = prepared.members.select(organisation_code=column).drop_nulls().unique()
+    quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
+    totals = total_savings(collected.lazy()).collect()
+    return Found(prepared.evidence, prepared.switches, collected, totals, tuple(quiet))
+
+
+def _options(
+    config: Config, evidence: Evidence, switches: Switches, rank_by: str, *, include_off: bool, include_drafts: bool
+) -> OpportunityOptions:
+    period = evidence.months[-MONTHS:]
+    reference = evidence.reference
+    factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    draws = tabulate_draws(factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws)
+    local: dict[str, Any] = {}
+    if config.excluded_products:
+        local["excluded"] = read_excluded(config.excluded_products)
+    if config.campaigns:
+        local["campaigns"] = read_campaigns(config.campaigns)
+    return OpportunityOptions(
+        period_start=period[0],
+        period_end=period[-1],
+        read_on=max(period[-1], *(rule.valid_from for rule in switches.rules)),
+        include_off=include_off,
+        include_drafts=include_drafts,
+        achievable_shares=dict(config.achievable_shares),
+        rank_by=rank_by,  # type: ignore[arg-type]  # click has checked it
+        guards=switches.guards,
+        draws=draws,
+        **local,
+    )
+
+
+def _memberships(evidence: Evidence) -> pl.LazyFrame:
+    """practice_code, pcn_code, sub_icb_code, icb_code, group (all), peer_group (one of all), patients of the newest month."""
+    newest = evidence.list_sizes.filter(pl.col("month") == evidence.months[-1]).select("practice_code", "patients")
+    return (
+        evidence.practices.lazy()
+        .select("practice_code", "pcn_code", "sub_icb_code", "icb_code")
+        .join(newest.lazy(), on="practice_code", how="left")
+        .with_columns(peer_group=pl.lit(None, pl.String), **{GROUP: pl.lit(SCOPE)})
+    )
+
+
+def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> list[dict[str, Any]]:
+    """Before and after of every action in a log (CSV: practice, rule, start date, owner role), with comparators.
+
+    Raises:
+        InputError: the log is wrong, or nothing is loaded.
+    """
+    evidence = gather(config, last_month=last_month)
+    switches = read_switches(evidence.reference.root, config.formulary)
+    peers = evidence.practices.lazy().select("practice_code", peer_group=pl.lit("all"))
+    found = evaluate_actions(
+        read_actions_log(log), switches.rules, evidence.footprint.lazy(), evidence.reference.products, peers,
+        last_month=evidence.months[-1],
+    )  # fmt: skip
+    return found.collect().to_dicts()
+
+
+def code_lists(config: Config) -> list[dict[str, Any]]:
+    """What a clinical system needs: rule_id, side, bnf_code, product_name, snomed_code, search."""
+    evidence = gather(config)
+    switches = read_switches(evidence.reference.root, config.formulary)
+    return hand_over(switches.rules, evidence.reference.products).collect().to_dicts()
+
+
+def as_json(found: Found) -> dict[str, Any]:
+    """{"opportunities": [...], "totals": [...], "nothing_stands_out": [...]}."""
+    return {
+        "opportunities": found.lines.to_dicts(),
+        "totals": found.totals.to_dicts(),
+        "nothing_stands_out": list(found.quiet),
+    }

@@ -1,0 +1,1 @@
+"""The definitions of a run: read once, typed, every fault at once."""

@@ -1,0 +1,1 @@
+"""A view as HTML, PDF, workbook, slide."""

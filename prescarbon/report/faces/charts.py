@@ -1,0 +1,139 @@
+"""Charts as SVG text, the same bytes each time: one style, direct labels, no legend to look up."""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import escape
+
+from prescarbon.report.views.numbers import number
+from prescarbon.report.views.parts import SignalPoint, Strip, has_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, DARK, INK, GREY, PALE = "#005EB8", "#003087", "#212B32", "#425563", "#AEB7BD"
+FONTS = "Arial, 'Liberation Sans', sans-serif"
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "prescarbon",
+    "svg.fonttype": "none",  # text stays text: small files, and a screen reader or a search finds it
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same widths, so the same bytes, on every machine
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+}
+
+
+def svg(figure: "Figure", *, title: str) -> str:
+    """A figure as an inline SVG element with its title for those who cannot see it."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    drawn = text.getvalue()
+    body = drawn[drawn.index("<svg") :].replace("'DejaVu Sans'", FONTS)
+    head = f'<svg class="chart" role="img" aria-label="{escape(title)}" preserveAspectRatio="xMinYMid meet" '
+    return body.replace("<svg ", head, 1)
+
+
+def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float = 7.2) -> str:
+    """A series with its limits, signals as filled squares and known breaks as labelled lines. Empty for few months."""
+    known = [(place, p) for place, p in enumerate(points) if p.value is not None]
+    if not has_line(points):
+        return ""
+    import matplotlib as mpl  # here, because it takes 0.4 s and only who draws should wait for it
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width_in, 2.2))
+        axes = figure.add_axes((0.55 / width_in, 0.19, 1 - 0.84 / width_in, 0.64))  # fixed: laying out costs more
+        places, values = [place for place, _ in known], [float(p.value or 0) for _, p in known]
+        for name, style in (("lower", (0, (4, 3))), ("upper", (0, (4, 3))), ("centre", "solid")):
+            level = [getattr(p, name) for _, p in known]
+            if all(v is not None for v in level):
+                axes.step(places, level, where="mid", color=GREY, lw=0.8, ls=style)
+        axes.plot(places, values, color=BLUE, lw=1.5, marker="o", ms=3)
+        flagged = [(place, float(p.value or 0)) for place, p in known if p.signal]
+        axes.scatter([f[0] for f in flagged], [f[1] for f in flagged], marker="s", s=26, color=DARK, zorder=3)
+        for place, p in known:
+            if p.break_words:
+                axes.axvline(place - 0.5, color=PALE, lw=1)
+                axes.annotate(
+                    "codes change",
+                    (place - 0.5, 0),
+                    xycoords=("data", "axes fraction"),
+                    fontsize=7,
+                    color=GREY,
+                    xytext=(2, 3),
+                    textcoords="offset points",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+                    zorder=4,
+                )
+        step = max(1, round(len(points) / width_in / 1.7))
+        axes.set_xticks(
+            list(range(0, len(points), step)),
+            [
+                f"{p.month:%b}\n{p.month:%Y}" if i == 0 or p.month.month <= step else f"{p.month:%b}"
+                for i, p in list(enumerate(points))[::step]
+            ],
+        )
+        axes.annotate(
+            number(values[-1]),
+            (places[-1], values[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=DARK,
+            weight="bold",
+        )
+        axes.set_xlim(-0.5, len(points) - 1 + max(0.6, len(points) * 0.07))
+        axes.set_title(textwrap.fill(title, int(width_in * 14)), loc="left", fontsize=9, color=GREY)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        return svg(
+            figure, title=f"{title}; newest {number(values[-1])}, {len(flagged)} months with a signal. Table below."
+        )
+
+
+def strip(s: Strip) -> str:
+    """One figure among all, as SVG; empty without peers.
+
+    A diamond is this practice, open circles its PCN, dots all others, the line their median, a triangle England.
+    """
+    if s.own is None or not (s.others or s.pcn):
+        return ""
+    left, right, level = 190, 700, 28
+
+    def x(value: float) -> float:
+        return round(left + (right - left) * s.place(value), 1)
+
+    def text(at: float, y: int, words: str, look: str, anchor: str = "start") -> str:
+        return f'<text x="{at}" y="{y}" text-anchor="{anchor}" font-family="{FONTS}" {look}>{escape(words)}</text>'
+
+    small, title = f'font-size="9.5" fill="{GREY}"', f'font-size="11" fill="{INK}"'
+    bold = f'font-size="12" font-weight="bold" fill="{DARK}"'
+    least, most = s.ends
+    label = f"{s.title}: this practice {number(s.own)} {s.unit}, from {number(least)} to {number(most)} among all. Table below."
+    marks = [f'<circle cx="{x(v)}" cy="{level}" r="3" fill="{PALE}"/>' for v in s.others]
+    if s.all_median is not None:
+        marks.append(f'<path d="M{x(s.all_median)} {level - 9}v18" stroke="{GREY}" stroke-width="1.5"/>')
+    marks += [
+        f'<circle cx="{x(v)}" cy="{level}" r="4.5" fill="#fff" stroke="{BLUE}" stroke-width="1.8"/>' for v in s.pcn
+    ]
+    if s.england is not None:
+        marks.append(f'<path d="M{x(s.england)} {level + 3}l5 9h-10z" fill="{GREY}"/>')
+    marks.append(f'<path d="M{x(s.own)} {level - 7}l7 7-7 7-7-7z" fill="{DARK}"/>')
+    return "".join(
+        (
+            f'<svg class="strip" viewBox="0 0 720 46" role="img" aria-label="{escape(label)}">',
+            text(4, level - 2, s.title, title),
+            text(4, level + 11, s.unit, small),
+            f'<path d="M{left} {level}H{right}" stroke="{PALE}"/>',
+            *marks,
+            text(min(max(x(s.own), left + 15), right - 15), 16, number(s.own), bold, "middle"),
+            text(left, 45, number(least), small, "middle"),
+            text(right, 45, number(most), small, "middle"),
+            "</svg>",
+        )
+    )

@@ -1,0 +1,159 @@
+"""Our HTML page → the same page typeset as PDF: one wording, one set of numbers, no clock inside."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import font_source_sans_pro
+import typst
+
+from prescarbon.report.faces import charts
+
+TEMPLATES = resources.files("prescarbon") / "report" / "templates"
+VOID = {"meta", "link", "br", "img", "input"}
+BLOCKS = {
+    "header",
+    "main",
+    "footer",
+    "section",
+    "div",
+    "figure",
+    "table",
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "ol",
+    "ul",
+    "dl",
+    "details",
+}
+NOT_PRINTED = {"script", "style", "title", "input", "label", "head"}
+SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
+LABEL, LOOK = re.compile(r'aria-label="([^"]*)"'), re.compile(r'^<svg class="([^"]*)"')
+FONT = "Source Sans Pro"
+LONG_WORD = re.compile(r"\S{22}(?=\S)")
+LETTERS_PT = (8.2, 7.6, 7.0)
+SHEET = re.compile(rb"/Type\s*/Page\b(?!s)")
+ISOLATE = "\u2068{}\u2069"
+
+
+@dataclass
+class Node:
+    """An element: its tag, its classes, and what stands in it (text or nodes)."""
+
+    tag: str
+    classes: set[str] = field(default_factory=set)
+    kids: list["Node | str"] = field(default_factory=list)
+    about: dict[str, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The element as JSON for the template, without what is not printed."""
+        has_blocks = any(isinstance(k, Node) and k.tag in BLOCKS for k in self.kids)
+        kids = [
+            k if isinstance(k, str) else k.plain()
+            for k in self.kids
+            if (k.strip() or not has_blocks if isinstance(k, str) else k.is_printed)
+        ]
+        return {"tag": self.tag, "classes": sorted(self.classes), "kids": kids, **self.about}
+
+    @property
+    def is_printed(self) -> bool:
+        """What the print style sheet shows: closed details and on-screen helps are left out."""
+        return self.tag not in NOT_PRINTED | {"details"} and not self.classes & {"noprint", "skip", "synthetic"}
+
+    def find(self, tag: str) -> "Iterator[Node]":
+        """Every element of a tag, in order."""
+        for kid in self.kids:
+            if isinstance(kid, Node):
+                if kid.tag == tag:
+                    yield kid
+                yield from kid.find(tag)
+
+
+class PageReader(HTMLParser):
+    """Reads a page that our own templates made: every element closed, pictures lifted out beforehand."""
+
+    def __init__(self, page: str) -> None:
+        """Read all of it; the tree is in `root`."""
+        super().__init__(convert_charrefs=True)
+        self.root = Node("page")
+        self._open = [self.root]
+        self._svgs = SVG.findall(page)
+        self.feed(SVG.sub("<img>", page))
+        self._svgs.reverse()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Open an element."""
+        given = dict(attrs)
+        node = Node(tag, set((given.get("class") or "").split()))
+        if "colspan" in given:
+            node.about["colspan"] = given["colspan"] or "1"
+        if tag == "img":
+            svg = self._svgs.pop(0)
+            label, look = LABEL.search(svg), LOOK.search(svg)
+            node.classes = set(look[1].split()) if look else set()
+            node.about = {"svg": svg.replace(charts.FONTS, FONT), "alt": html.unescape(label[1]) if label else ""}
+        self._open[-1].kids.append(node)
+        if tag not in VOID:
+            self._open.append(node)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close it."""
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Text: white space is one space, a word too long for a column may break, a name keeps its own direction."""
+        text = LONG_WORD.sub(lambda found: found[0] + "\u200b", re.sub(r"\s+", " ", data))
+        before = self._open[-1].kids[-1:]
+        if before and isinstance(before[0], Node) and before[0].tag == "br":
+            text = text.lstrip()
+        if text.strip() or (text and before):
+            inside = any(node.tag == "bdi" for node in self._open)
+            self._open[-1].kids.append(ISOLATE.format(text) if inside else text)
+
+
+class Typesetter:
+    """Typesets pages one after another; the fonts are read once."""
+
+    def __init__(self) -> None:
+        """Load the template and the fonts, which pip installs with us: a line breaks at the same word on every machine."""
+        import matplotlib as mpl  # here, because it takes 0.4 s and only who typesets should wait for it
+
+        fonts = [font_source_sans_pro.font_directory, str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
+        self._template = (TEMPLATES / "page.typ").read_bytes()
+        self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
+
+    def pdf(self, page: str, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
+        """A page's HTML as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
+
+        sheets  how many it may fill: the letters are as large as that allows
+        """
+        root = PageReader(page).root
+        title = next(root.find("title"))
+        body = next(root.find("body"))
+        given = {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain()}
+        for size in LETTERS_PT:
+            made = self._typeset({**given, "size": size})
+            if sheets is None or len(SHEET.findall(made)) <= sheets:
+                break
+        return made
+
+    def _typeset(self, given: dict[str, Any]) -> bytes:
+        made = self._compiler.compile(
+            self._template,
+            format="pdf",
+            sys_inputs={"page": json.dumps(given, ensure_ascii=False)},
+            pdf_standards="ua-1",
+            timestamp=0,
+        )
+        if not isinstance(made, bytes):
+            raise TypeError("typst gave no single PDF")
+        return made

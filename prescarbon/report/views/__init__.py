@@ -1,0 +1,1 @@
+"""What each reader is told: frozen data, no markup."""

@@ -1,0 +1,165 @@
+"""Parts that several pages show: an action, a dot strip, what changed, a month with its limits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from prescarbon.report.views.numbers import Interval
+
+MONTHS_FOR_A_LINE = 6
+
+
+@dataclass(frozen=True)
+class Action:
+    """One ranked line of what could be done next, for one organisation."""
+
+    rank: int
+    rule_id: str
+    title: str
+    from_words: str
+    to_words: str | None
+    items: int
+    units: float
+    unit_name: str
+    basis: str
+    kg: Interval
+    kg_all: Interval | None
+    kg_expected: Interval | None
+    achievable_share: float | None
+    cost_change_gbp: Decimal | None
+    price_date: date | None
+    rank_stability: float | None
+    caveats: str
+    commitment: str
+    is_draft: bool
+    from_codes: str
+    to_codes: str | None
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Together:
+    """All lines of an organisation, each unit counted once: what the lines above may not be added up to."""
+
+    lines: int
+    kg_to_peer: Interval | None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One figure of this practice among all: `others` and `pcn` hold the other practices' values."""
+
+    title: str
+    unit: str
+    own: float | None
+    pcn: tuple[float, ...]
+    others: tuple[float, ...]
+    pcn_median: float | None
+    all_median: float | None
+    verdict: str | None
+    interval: Interval | None = None
+    england: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and greatest value on the strip."""
+        values = [*self.pcn, *self.others, *(v for v in (self.own, self.england) if v is not None)]
+        return min(values, default=0.0), max(values, default=1.0)
+
+    def place(self, value: float) -> float:
+        """Where a value lies between the ends, 0 to 1."""
+        low, high = self.ends
+        return (value - low) / (high - low) if high > low else 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """Two periods and their difference, split into parts that add up exactly."""
+
+    before: tuple[date, ...]
+    after: tuple[date, ...]
+    kg_before: float
+    kg_after: float
+    kg_change: float
+    kg_volume: float
+    kg_mix: float
+    kg_factor: float
+    kg_left_out: float
+
+
+@dataclass(frozen=True)
+class SignalPoint:
+    """One month of a series with limits; null limits where there are too few points."""
+
+    month: date
+    value: float | None
+    centre: float | None
+    lower: float | None
+    upper: float | None
+    signal: str | None
+    break_words: str | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One measure month by month with its limits."""
+
+    measure_id: str
+    title: str
+    unit: str
+    points: tuple[SignalPoint, ...]
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has the months for a line: two or three points look like a trend and are none."""
+        return has_line(self.points)
+
+
+def has_line(points: Sequence[SignalPoint]) -> bool:
+    """Whether enough months are known to draw a line through."""
+    return sum(p.value is not None for p in points) >= MONTHS_FOR_A_LINE
+
+
+def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
+    """A row of table OPPORTUNITIES with a rank as what a page shows."""
+    basis = row["rank_basis"]
+    return Action(
+        rank=row["rank"],
+        rule_id=row["rule_id"],
+        title=row["title"],
+        from_words=row["from_words"],
+        to_words=row["to_words"],
+        items=row["items"],
+        units=row["units"],
+        unit_name=row["unit_name"],
+        basis="to reach the peers' lower quartile" if basis == "to_peer" else "if all of it changed",
+        kg=_interval(row, f"kg_{basis}") or Interval(0, 0, 0),
+        kg_all=_interval(row, "kg_theoretical"),
+        kg_expected=_interval(row, "kg_expected"),
+        achievable_share=row["achievable_share"],
+        cost_change_gbp=row[f"cost_change_{basis}_gbp"],
+        price_date=row["price_date"],
+        rank_stability=row["rank_stability"],
+        caveats=row["caveats"],
+        commitment=row["commitment"],
+        is_draft=row["is_draft"],
+        from_codes=row["from_codes"],
+        to_codes=row["to_codes"],
+        holders=tuple(holders),
+    )
+
+
+def together_from(row: Mapping[str, Any]) -> Together:
+    """A row of `total_savings` as what a page shows."""
+    return Together(row["lines"], _interval(row, "kg_to_peer_counted"))
+
+
+def _interval(row: Mapping[str, Any], name: str) -> Interval | None:
+    low, central, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
+    if central is None:
+        return None
+    return Interval(
+        float(low if low is not None else central), float(central), float(high if high is not None else central)
+    )

@@ -1,0 +1,246 @@
+"""The definitions: kilograms by hand, every planted fault named, every real inhaler covered."""
+
+import csv
+import gzip
+import io
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from prescarbon.errors import DefinitionError
+from prescarbon.reference.checks import find_faults
+from prescarbon.reference.definitions import read_reference
+from prescarbon.reference.files import find_reference
+
+ROOT = find_reference()
+VENTOLIN, SALAMOL, GENERIC, CLENIL = "0301011R0BEAIAP", "0301011R0BIAFAP", "0301011R0AAAPAP", "0302000C0BPABBF"
+TRIXEO, FLUTIFORM, EASYHALER = "0302000Y0BBAAAA", "0302000N0BDAABJ", "0302000K0BGABAG"
+
+
+def kg(code: str, basis: str = "AR6", month: date = date(2026, 6, 1), **others: object) -> tuple[float, float, float]:
+    rows = (
+        read_reference()
+        .factors(gwp_basis=basis, **others)
+        .filter((pl.col("key") == code) & pl.lit(month).is_between("valid_from", "valid_to"))
+    )
+    ((low, centre, high),) = rows.select("kg_low", "kg_co2e", "kg_high").collect().rows()
+    return low, centre, high
+
+
+@pytest.mark.parametrize(("basis", "gwp"), [("AR4", 1430), ("AR5", 1300), ("AR6", 1530)])
+def test_ventolin_by_hand(basis, gwp):
+    """18.0 g of HFA-134a × GWP ÷ 1000 + 2.52 kg for the rest; ends 17.32 g + 0.79 kg and 19.8 g + 2.52 kg."""
+    assert kg(VENTOLIN, basis) == pytest.approx(
+        (17.32 * gwp / 1000 + 0.79, 18.0 * gwp / 1000 + 2.52, 19.8 * gwp / 1000 + 2.52)
+    )
+
+
+def test_ventolin_at_ar4_is_the_published_life_cycle():
+    assert kg(VENTOLIN, "AR4")[1] == pytest.approx(28.262, abs=0.01)
+
+
+def test_clenil_by_hand():
+    assert kg(CLENIL)[1] == pytest.approx(12.13 * 1.53 + 1.66)
+
+
+def test_a_change_of_gwp_moves_only_the_propellant_and_by_its_ratio():
+    """Flutiform, 11 g of HFA-227ea: the difference of two bases is mass × difference of the GWPs."""
+    assert kg(FLUTIFORM, "AR6")[1] - kg(FLUTIFORM, "AR5")[1] == pytest.approx(11 * (3600 - 3350) / 1000)
+    assert kg(EASYHALER, "AR4") == kg(EASYHALER, "AR5") == kg(EASYHALER, "AR6")
+
+
+def test_trixeo_through_its_change_of_propellant():
+    before, during, after = (kg(TRIXEO, month=m)[1] for m in (date(2025, 6, 1), date(2025, 9, 1), date(2026, 1, 1)))
+    assert before == pytest.approx(10.6 * 1.53 + 1.66)
+    assert after == pytest.approx(13 * 1.37 / 1000 + 1.66)
+    assert after < during < before
+    low, _, high = kg(TRIXEO, month=date(2025, 9, 1))
+    assert low < after
+    assert high > before
+
+
+def test_a_low_carbon_pressurised_inhaler_is_not_high_carbon():
+    assert kg(TRIXEO)[2] < 0.25 * kg(SALAMOL)[0]
+
+
+def test_generic_salbutamol_is_a_stated_mix_that_can_be_changed():
+    large, small = kg(VENTOLIN)[1], kg(SALAMOL)[1]
+    assert kg(GENERIC)[1] == pytest.approx(0.815 * large + 0.185 * small)
+    assert kg(GENERIC)[0] == pytest.approx(kg(SALAMOL)[0])
+    assert kg(GENERIC)[2] == pytest.approx(kg(VENTOLIN)[2])
+    assert kg(GENERIC, brand_mix={GENERIC: 0.25})[1] == pytest.approx(0.25 * large + 0.75 * small)
+
+
+def test_the_stated_mix_is_the_official_figure_solved():
+    assert pytest.approx(25.24, abs=0.01) == 0.815 * 28.26 + 0.185 * 11.95
+
+
+def test_the_published_set_is_as_printed():
+    printed = read_reference().factors("nhse-iif-es02").select("key", "kg_co2e").collect()
+    assert printed.height == 18
+    assert dict(printed.iter_rows())[GENERIC] == 25.24
+    assert dict(printed.iter_rows())[VENTOLIN] == 28.26
+
+
+def test_the_published_mean_of_worked_rows():
+    """10 generic, 5 Ventolin, 5 Salamol: (10 × 25.24 + 5 × 28.26 + 5 × 11.95) ÷ 20."""
+    factors = dict(read_reference().factors("nhse-iif-es02").select("key", "kg_co2e").collect().iter_rows())
+    mean = (10 * factors[GENERIC] + 5 * factors[VENTOLIN] + 5 * factors[SALAMOL]) / 20
+    assert mean == pytest.approx((252.4 + 141.3 + 59.75) / 20)
+
+
+def test_an_unknown_set_is_one_sentence():
+    with pytest.raises(DefinitionError, match=r"no factor set 'mine'\. Sets: harmonised"):
+        read_reference().factors("mine")
+
+
+def test_fostair_before_and_after_january_2026_is_one_product():
+    series = dict(read_reference().series.collect().iter_rows())
+    assert series["0302000C0BQAABX"] == "0302000ABBCAAAB"
+    assert kg("0302000C0BQAABX") == kg("0302000ABBCAAAB")
+
+
+def test_the_erroneous_change_is_not_applied():
+    assert not {"0301040V0AAAAAA", "0301040V0BBAAAA"} & set(read_reference().series.collect()["bnf_code"])
+
+
+def test_the_reference_as_shipped_has_no_fault():
+    assert find_faults(ROOT) == []
+
+
+def cell(file: str, line: int, column: str, value: str) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        rows = list(csv.reader(io.StringIO((root / file).read_text("utf-8"))))
+        rows[line - 1][rows[0].index(column)] = value
+        with (root / file).open("w", encoding="utf-8", newline="") as out:
+            csv.writer(out, lineterminator="\n").writerows(rows)
+
+    return spoil
+
+
+def line_of(file: str, code: str) -> int:
+    return next(
+        n for n, text in enumerate((ROOT / file).read_text("utf-8").splitlines(), start=1) if f"{code}," in text
+    )
+
+
+VENTOLIN_LINE = line_of("factors/inhalers.csv", VENTOLIN)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "column", "value", "reason"),
+    [
+        ("products/inhalers.csv", 2, "device_type", "MDI", "is none of"),
+        ("products/inhalers.csv", 3, "bnf_code", "0301", "is no BNF presentation code"),
+        ("products/inhalers.csv", 4, "valid_from", "soon", "is no date"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "propellant_mass_g", "heavy", "is no number"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "propellant_mass_g", "17", "not within 17.32 and 19.8"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "source_id", "a-friend", "no such section in sources.toml"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "note", "", "is empty"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "valid_to", "2009-01-01", "ends before it begins"),
+        ("factors/inhalers.csv", VENTOLIN_LINE, "key", "0301011R0BEAIZZ", "is no product"),
+        (
+            "factors/inhalers.csv",
+            line_of("factors/inhalers.csv", "trixeo-change"),
+            "valid_from",
+            "2025-08-01",
+            "leaves a gap",
+        ),
+        (
+            "factors/inhalers.csv",
+            line_of("factors/inhalers.csv", "trixeo-change"),
+            "valid_from",
+            "2025-06-01",
+            "overlaps",
+        ),
+        ("factors/spend.csv", 2, "kg_high", "0.1", "not within"),
+        ("products/code-changes.csv", 2, "old_code", "0301040V0BBAAAA", "is wrong at its source"),
+        (
+            "products/without-factor.csv",
+            2,
+            "bnf_code",
+            "0301011R0BEAIZZ",
+            "has no factor and is not in without-factor.csv",
+        ),
+    ],
+)
+def test_a_wrong_cell_is_named_with_file_line_column_and_reason(tmp_path, file, line, column, value, reason):
+    root = tmp_path / "reference"
+    shutil.copytree(ROOT, root)
+    before = list(csv.DictReader(io.StringIO((root / file).read_text("utf-8"))))[line - 2]
+    cell(file, line, column, value)(root)
+    faults = find_faults(root)
+    assert any(reason in f.reason for f in faults), faults
+    if "without-factor" not in file and "ends before" not in reason:
+        fault = next(f for f in faults if reason in f.reason)
+        assert (fault.file, fault.line) == (file, line)
+    assert before[column] != value
+
+
+def test_an_implausible_factor_is_named(tmp_path):
+    root = tmp_path / "reference"
+    shutil.copytree(ROOT, root)
+    for column in ("propellant_mass_g_low", "propellant_mass_g", "propellant_mass_g_high"):
+        cell("factors/inhalers.csv", VENTOLIN_LINE, column, "40")(root)
+    faults = {(f.file, f.line, f.reason) for f in find_faults(root)}
+    assert ("factors/inhalers.csv", VENTOLIN_LINE, "not within 8.0 and 36.0 kg") in faults
+    assert {file for file, _, _ in faults} == {"factors/inhalers.csv", "factors/brand-mix.csv"}  # the mix holds it too
+
+
+def test_a_source_nobody_cites_is_a_fault(tmp_path):
+    root = tmp_path / "reference"
+    shutil.copytree(ROOT, root)
+    with (root / "sources.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[cited-by-none]\ntitle = "x"\n')
+    assert [(f.column, f.reason) for f in find_faults(root)] == [("cited-by-none", "no row cites this source")]
+
+
+def test_a_folder_that_is_none_is_one_sentence(tmp_path):
+    with pytest.raises(DefinitionError, match="no reference folder"):
+        read_reference(tmp_path)
+
+
+@pytest.mark.real
+def test_at_least_99_of_100_real_inhaler_items_carry_a_factor_and_the_rest_are_listed(real):
+    rows = [
+        row
+        for name in ("epd_201709", "epd_201710")
+        for row in csv.DictReader(
+            io.StringIO(gzip.decompress((real / "epd-2017" / f"{name}.csv.gz").read_bytes()).decode())
+        )
+    ]
+    reference = read_reference()
+    devices = dict(
+        reference.products.filter(pl.col("units_per_device").is_not_null())
+        .select("bnf_code", "product_name")
+        .collect()
+        .iter_rows()
+    )
+    factors = set(reference.factors().select("key").collect()["key"])
+    unknown = set(reference.without_factor.select("bnf_code").collect()["bnf_code"])
+    items = {True: 0, False: 0}
+    for row in rows:
+        if row["BNF_CODE"] in devices:
+            items[row["BNF_CODE"] in factors] += int(row["ITEMS"])
+            assert row["BNF_CODE"] in factors | unknown
+    assert items[True] / (items[True] + items[False]) >= 0.99
+
+
+@pytest.mark.real
+def test_every_respiratory_code_of_the_real_rows_is_an_inhaler_or_known_not_to_be(real):
+    reference = read_reference()
+    known = set(reference.products.select("bnf_code").collect()["bnf_code"])
+    others = tuple(reference.not_inhalers.select("bnf_prefix").collect()["bnf_prefix"])
+    snomed = csv.DictReader(
+        io.StringIO((real / "epd-snomed-2026-01" / "epd_snomed_202601_rows.csv").read_text("utf-8"))
+    )
+    codes = {r["BNF_PRESENTATION_CODE"]: r["BNF_PRESENTATION_NAME"] for r in snomed}
+    for name in ("epd_201709", "epd_201710"):
+        text = gzip.decompress((real / "epd-2017" / f"{name}.csv.gz").read_bytes()).decode()
+        codes |= {r["BNF_CODE"]: r["BNF_DESCRIPTION"] for r in csv.DictReader(io.StringIO(text))}
+    strange = {c: n for c, n in codes.items() if "0301" <= c < "0304" and c not in known and not c.startswith(others)}
+    assert strange == {}
