@@ -33,6 +33,7 @@ class RunManifest:
     nic_gbp_in_scope: Decimal
     coverage_by_method: tuple[Mapping[str, Any], ...]
     is_synthetic: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
     kg_by_month: tuple[Mapping[str, Any], ...] = ()
     restatements: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()

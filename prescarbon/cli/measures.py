@@ -1,5 +1,6 @@
 """Commands about measures, trends, comparison and KPIs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -98,7 +99,8 @@ def compare(config: Config, say: Say, measure: str, peers: str, month: str | Non
 @JSON
 def kpis(config: Config, say: Say, level: str, returns: Path | None, month: str | None, as_json: bool) -> None:
     """Hold the trend KPIs against their targets; the five Annex KPIs wait for a return and say so."""
-    rows = kpis_.kpis(config, level=level, last_month=parse_month(month) if month else None, returns=returns)
+    told = replace(config, kpi_returns=returns) if returns else config
+    rows = kpis_.kpis_of(told, level=level, last_month=parse_month(month) if month else None).rows
     columns = (
         "organisation_code",
         "kpi_id",
@@ -157,7 +159,7 @@ def measures_run(
     Example: prescarbon measures run --level sub-icb --month 2022-11 --json
     """
     last = parse_month(month) if month else None
-    values = measures_.run(config, level=level, last_month=last, months=months, only=only)
+    values = measures_.measure_values(config, level=level, last_month=last, months=months, only=only)
     if to:
         files.write_values(values, to)
         say.remark(f"{values.height} values in {to}")

@@ -1,18 +1,25 @@
 """The whole job on the SYNTHETIC sample."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from prescarbon.config import Config
 from prescarbon.pack.folder import Pack
-from prescarbon.pack.write import Named, _quiet_named, write_report
-from prescarbon.reference.definitions import read_reference
+from prescarbon.pack.write import write_report
+from prescarbon.reference.files import find_reference
 from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.sample import write_sample
 from prescarbon.store.months import Store
 
+Named = Callable[[str, int, int], None]
 
-def write_demo(config: Config, *, progress: Named = _quiet_named) -> Pack:
+
+def show_nothing(name: str, done: int, of: int) -> None:
+    """A progress that shows nothing."""
+
+
+def write_demo(config: Config, *, progress: Named = show_nothing) -> Pack:
     """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months."""
     demo = replace(
         config,
@@ -22,7 +29,7 @@ def write_demo(config: Config, *, progress: Named = _quiet_named) -> Pack:
         is_scope_given=True,
         show_draft_rules=True,
     )
-    root = read_reference(config.reference).root
+    root = find_reference(config.reference)
     sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
     import_organisations(sample.organisations, demo.home)
     for done, file in enumerate(sample.epd, start=1):

@@ -1,35 +1,80 @@
-"""What only the ICS page says: KPIs with their targets and series, places, gases, rows in and out, published values."""
+"""The SRO's page: KPIs with their targets and series, places and PCNs, gases, rows in and out, published values."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
-from prescarbon.errors import InputError
-from prescarbon.model.activity import IS_INHALER
+from prescarbon.pack.findings import SIGNAL_KEYS, Findings
 from prescarbon.pipeline.evidence import Evidence
-from prescarbon.pipeline.measures import reconcile
-from prescarbon.reference.files import read_toml
+from prescarbon.pipeline.kpis import Kpis
+from prescarbon.pipeline.measures import published_values, reconcile
+from prescarbon.pipeline.memberships import GROUP, NO_PLACE, PLACE, SCOPE
+from prescarbon.pipeline.series import charted_value
 from prescarbon.reference.wording import Wording
-from prescarbon.report.views.ics import GroupRow
+from prescarbon.report.faces.safety import page_name
+from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.parts import Series, SignalPoint
+from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
 
 GAS_PREFIXES = ("1501020", "191500000BD")
 
 
-def group_row(
-    evidence: Evidence, members: Sequence[PracticePage], code: str, name: str, address: str | None
+def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[PcnPage]) -> IcsPage:
+    """The page of the whole scope."""
+    evidence, told = findings.evidence, findings.told(GROUP, SCOPE)
+    inhalers = findings.kilograms(GROUP, SCOPE, "inhalers")
+    people = sum(p.list_size or 0 for p in pages) if all(p.list_size for p in pages) else 0
+    return IcsPage(
+        period=evidence.period,
+        inhaler_kg=inhalers,
+        kg_per_1000=inhalers.times(1000 / people) if inhalers and people else None,
+        total_kg=findings.kilograms(GROUP, SCOPE, "all"),
+        kpis=tuple(row | findings.kpis.about[row["kpi_id"]] for row in findings.kpis.rows),
+        series=tuple(kpi_series(findings.kpis, evidence)),
+        places=tuple(place_rows(findings, pages)),
+        pcns=tuple(
+            _group_row(
+                p.practices, p.pcn_code, p.pcn_name, f"pcn/{page_name(p.pcn_code)}",
+                findings.kilograms("pcn", p.pcn_code, "inhalers"),
+            )
+            for p in pcns
+        ),
+        actions=told.actions,
+        drafts_held_back=told.drafts_held_back,
+        together=told.together,
+        change=told.change,
+        gases=gases(evidence, findings.words),
+        coverage=evidence.coverage,
+        months=tuple(month_rows(evidence)),
+        published=tuple(published_rows(evidence)),
+    )  # fmt: skip
+
+
+def kpi_series(kpis: Kpis, evidence: Evidence) -> Iterator[Series]:
+    """The monthly series with limits behind every measured KPI, sums per dispensing day."""
+    for title, measure in kpis.measures:
+        value = charted_value(measure)
+        known = {row["month"]: row for row in kpis.signals[measure.id].to_dicts()}
+        if any(row[value] is not None for row in known.values()):
+            unit = measure.unit if measure.denominator else f"{measure.unit} a dispensing day"
+            points = tuple(_point(month, known.get(month), value) for month in evidence.months)
+            yield Series(measure.id, title, unit, points)
+
+
+def _point(month: date, row: Mapping[str, Any] | None, value: str) -> SignalPoint:
+    if row is None:
+        return SignalPoint(month, None, None, None, None, None, None)
+    return SignalPoint(month, row[value], *(row[key] for key in SIGNAL_KEYS[2:]))
+
+
+def _group_row(
+    members: Sequence[PracticePage], code: str, name: str, address: str | None, kg: Interval | None
 ) -> GroupRow:
     """Practices together over the period of their pages."""
-    rows = evidence.footprint.lazy().filter(
-        pl.col("practice_code").is_in([p.practice_code for p in members])
-        & pl.col("month").is_in(members[0].period)
-        & IS_INHALER
-    )
-    kg = interval_of(evidence, rows)
     inhalers = sum(p.inhalers for p in members)
     people = sum(p.list_size or 0 for p in members)
     has_all_lists = all(p.list_size for p in members)
@@ -45,23 +90,18 @@ def group_row(
     )
 
 
-def place_rows(evidence: Evidence, pages: Sequence[PracticePage]) -> Iterator[GroupRow]:
+def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[GroupRow]:
     """Each place of reference/organisations/places.toml that has a practice in this run, then those in no place."""
     left = {p.practice_code: p for p in pages}
     found = []
-    for key, place in read_toml(evidence.reference.root / "organisations" / "places.toml").items():
-        members = [left.pop(code) for code in place.get("practice_codes", ()) if code in left]
-        if members:
-            found.append(group_row(evidence, members, key, place["name"], None))
+    for key, place in findings.evidence.reference.places.items():
+        if members := [left.pop(code) for code in place.practice_codes if code in left]:
+            kg = findings.kilograms(PLACE, place.name, "inhalers")
+            found.append(_group_row(members, key, place.name, None, kg))
     if found and left:
-        found.append(group_row(evidence, list(left.values()), "none", "In no listed place", None))
+        kg = findings.kilograms(PLACE, NO_PLACE, "inhalers")
+        found.append(_group_row(list(left.values()), "none", NO_PLACE, None, kg))
     yield from found
-
-
-def interval_of(evidence: Evidence, rows: pl.LazyFrame) -> Interval | None:
-    """kg CO2e of all the rows together, from the shared draws."""
-    found = evidence.intervals(rows, []).drop_nulls()
-    return next((Interval(*map(float, row)) for row in found.iter_rows()), None)
 
 
 def gases(evidence: Evidence, words: Wording) -> str:
@@ -78,11 +118,10 @@ def month_rows(evidence: Evidence) -> list[Mapping[str, Any]]:
     return [{"month": m.month, **{key: getattr(m, key) for key in keys}} for m in evidence.manifests]
 
 
-def published_rows(evidence: Evidence, last_month: date) -> list[dict[str, Any]]:
+def published_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Ours beside imported published values of the newest month; none where none are imported."""
-    try:
-        rows = reconcile(replace(evidence.config, scope=("all",), is_scope_given=True), last_month=last_month)
-    except InputError:
+    if published_values(evidence.config.home).is_empty():
         return []
+    rows = reconcile(evidence.config, last_month=evidence.months[-1], reference=evidence.reference)
     own = set(evidence.practices["sub_icb_code"].drop_nulls())
     return [row for row in rows if row["organisation_code"] in own]

@@ -1,66 +1,77 @@
-"""The practice pages of a run."""
+"""The practice's page: its figures, and what stands beside them."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
 
-import polars as pl
+from prescarbon.pack.findings import Findings
+from prescarbon.report.views.numbers import Interval, number
+from prescarbon.report.views.parts import Change, Strip
+from prescarbon.report.views.practice import PracticeFigures, PracticePage
 
-from prescarbon.pipeline.evidence import Evidence
-from prescarbon.report.views.practice import MONTHS_IN_PERIOD, PracticePage, build_practice_pages
+Figure = Callable[[PracticeFigures], Interval | None]
+UNIT = "kg CO2e"
 
 
-def practice_pages(evidence: Evidence) -> Iterator[PracticePage]:
-    """The view of every practice in the evidence."""
-    period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
-    return build_practice_pages(
-        evidence.footprint,
-        evidence.names,
-        {row["practice_code"]: row for row in evidence.practices.to_dicts()},
-        _list_sizes(evidence),
-        page_intervals(evidence, period),
-        _notes(evidence),
+def practice_pages(findings: Findings, figures: Sequence[PracticeFigures]) -> Iterator[PracticePage]:
+    """The page of every practice.
+
+    figures  what `figures.practice_figures` returns: every practice of the run, since each stands among all
+    """
+    beside = [_Beside(title, figure, figures) for title, figure in STRIPS.items()]
+    words = findings.words["went_well"]
+    for own in figures:
+        told = findings.told("practice", own.practice_code)
+        strips = tuple(_strip(b, own, findings) for b in beside)
+        well = tuple(_went_well(own, told.change, strips, words))
+        yield PracticePage(**vars(own), **vars(told), strips=strips, went_well=well)
+
+
+STRIPS: Mapping[str, Figure] = {
+    "Inhalers": lambda p: p.inhaler_kg,
+    "Inhalers per 1,000 people": lambda p: p.kg_per_1000,
+    "Per inhaler": lambda p: p.kg_per_inhaler,
+}
+
+
+class _Beside:
+    """One figure of all practices."""
+
+    def __init__(self, title: str, figure: Figure, figures: Sequence[PracticeFigures]) -> None:
+        self.title, self.figure = title, figure
+        self.values = {p.practice_code: found.central for p in figures if (found := figure(p))}
+        self.near: dict[str, list[str]] = {}
+        for p in figures:
+            if p.pcn_code:
+                self.near.setdefault(p.pcn_code, []).append(p.practice_code)
+
+
+def _strip(beside: _Beside, page: PracticeFigures, findings: Findings) -> Strip:
+    code, england = page.practice_code, findings.england
+    landmarks: dict[str, float | None] = {}
+    if england:
+        landmarks = {"Inhalers per 1,000 people": england.kg_per_1000, "Per inhaler": england.kg_per_inhaler}
+    near = [c for c in beside.near.get(page.pcn_code or "", ()) if c in beside.values]
+    values, own = beside.values, beside.values.get(code)
+    return Strip(
+        title=beside.title,
+        unit=UNIT,
+        own=own,
+        pcn=tuple(values[c] for c in near if c != code),
+        others=tuple(value for c, value in values.items() if c not in near and c != code),
+        pcn_median=median(values[c] for c in near) if near else None,
+        all_median=median(values.values()) if values else None,
+        verdict=findings.verdicts.get(code) if beside.title == "Per inhaler" else None,
+        interval=beside.figure(page),
+        england=landmarks.get(beside.title),
     )
 
 
-def page_intervals(evidence: Evidence, period: Sequence[date]) -> pl.DataFrame:
-    """The intervals a practice page prints: practice_code, part, key, kg_low, kg_co2e, kg_high; see build_practice_pages."""
-    foot = evidence.footprint.lazy()
-    now = foot.filter(pl.col("month").is_in(period))
-    is_inhaler = pl.col("reads_as") != "not an inhaler"
-    parts = (
-        ("total", now.filter(is_inhaler), pl.lit("inhalers")),
-        ("total", now, pl.lit("all")),
-        ("series", now, pl.col("series_code")),
-        ("method", now, pl.col("method").cast(pl.String)),
-        ("month", foot.filter(is_inhaler), pl.col("month").dt.to_string("iso")),
-    )
-    return pl.concat(
-        evidence.intervals(rows.with_columns(part=pl.lit(part), key=key), ["practice_code", "part", "key"])
-        for part, rows, key in parts
-    )
-
-
-def _list_sizes(evidence: Evidence) -> dict[str, tuple[float, str]]:
-    """practice_code → mean list of the period's months, as the measures per 1,000 people have it, and its words."""
-    period = evidence.months[-MONTHS_IN_PERIOD:]
-    known = evidence.list_sizes.filter(pl.col("month").is_in(period)).drop_nulls("patients")
-    rows = known.group_by("practice_code").agg(pl.col("patients").mean(), pl.col("is_carried").any())
-    return {
-        row["practice_code"]: (
-            row["patients"],
-            "mean list of the period, some months carried forward" if row["is_carried"] else "mean list of the period",
-        )
-        for row in rows.to_dicts()
-    }
-
-
-def _notes(evidence: Evidence) -> tuple[str, ...]:
-    notes = []
-    for m in evidence.manifests:
-        if m.rows_rejected:
-            notes.append(
-                f"{m.month}: {m.rows_rejected:,} of {m.rows_in:,} rows in the file could not be used "
-                f"(£{m.nic_gbp_rejected:,.2f}); they are listed with their reason in the store."
-            )
-        notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
-    return tuple(notes)
+def _went_well(
+    page: PracticeFigures, change: Change | None, strips: Sequence[Strip], words: Mapping[str, str]
+) -> Iterator[str]:
+    if change and change.kg_mix < 0:
+        yield words["mix"].format(kg=number(-change.kg_mix))
+    if any(s.verdict == "lower than most" for s in strips):
+        yield words["lower"]
+    if page.covered_inhaler_items == 1:
+        yield words["covered"]

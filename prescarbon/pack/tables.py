@@ -5,37 +5,36 @@ from pathlib import Path
 
 import polars as pl
 
-from prescarbon.pack.findings import Views
-from prescarbon.pipeline.evidence import Evidence
-from prescarbon.pipeline.memberships import GROUP
+from prescarbon.pack.findings import Findings
+from prescarbon.pipeline.evidence import REPORTED_LEVELS, run_factors
 from prescarbon.pipeline.series import period_values
 from prescarbon.report.faces.safety import formula_safe
-from prescarbon.report.views.practice import MONTHS_IN_PERIOD, PracticePage
+from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.measures import FIGURES, KPI_VALUES
 
-MEASURED_LEVELS = ("practice", "pcn", GROUP)
 
-
-def write_tables(evidence: Evidence, views: Views, pages: Sequence[PracticePage], folder: Path) -> None:
-    """footprint (with every column of activity), measure_values, opportunities, kpi_values, figures, practices, list_sizes.
+def write_tables(findings: Findings, pages: Sequence[PracticePage], folder: Path) -> None:
+    """footprint (with every column of activity), measure_values, opportunities, kpi_values, figures, factors, practices, list_sizes.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir()
-    for name, table in _tables(evidence, views, pages):
+    for name, table in _tables(findings, pages):
         table.rechunk().write_parquet(folder / f"{name}.parquet")
         formula_safe(table).write_csv(folder / f"{name}.csv")
 
 
-def _tables(evidence: Evidence, views: Views, pages: Sequence[PracticePage]) -> Iterator[tuple[str, pl.DataFrame]]:
-    period = evidence.months[-MONTHS_IN_PERIOD:]
+def _tables(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[tuple[str, pl.DataFrame]]:
+    evidence = findings.evidence
     yield "footprint", evidence.footprint
-    values = [period_values(evidence, level, period) for level in MEASURED_LEVELS]
-    yield "measure_values", pl.concat(values)
-    yield "opportunities", views.opportunities()
-    yield "kpi_values", pl.DataFrame([{k: row[k] for k in KPI_VALUES.names} for row in views.kpis], KPI_VALUES.schema)
+    values = (period_values(evidence, evidence.reference.measures, level) for level in REPORTED_LEVELS)
+    yield "measure_values", pl.concat(values).collect()
+    yield "opportunities", findings.opportunities()
+    kpis = [{k: row[k] for k in KPI_VALUES.names} for row in findings.kpis.rows]
+    yield "kpi_values", pl.DataFrame(kpis, KPI_VALUES.schema)
     yield "figures", pl.DataFrame(list(_figures(pages)), FIGURES.schema, orient="row")
+    yield "factors", pl.concat(run_factors(evidence.reference, evidence.config)).collect()
     yield "practices", evidence.practices
     yield "list_sizes", evidence.list_sizes
 

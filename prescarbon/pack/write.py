@@ -1,5 +1,6 @@
-"""Evidence → files: the run folder with its pages, its tables and its manifest, published whole or not at all."""
+"""Evidence → files: every page in every face, the index, the board slide, the tables and the manifest of one run."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,13 +12,17 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
-from prescarbon.pack.findings import Views
-from prescarbon.pack.folder import Pack, replacing_folder
+from prescarbon.pack.figures import MONTHS_IN_TREND, practice_figures
+from prescarbon.pack.findings import Findings
+from prescarbon.pack.folder import MANIFEST, Pack, adding_to_folder, last_pack, read_manifest, replacing_folder
+from prescarbon.pack.ics import ics_page
+from prescarbon.pack.pcn import pcn_pages
 from prescarbon.pack.practice import practice_pages
-from prescarbon.pack.restatements import find_restatements, last_manifest
+from prescarbon.pack.restatements import find_restatements
 from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.reference.wording import Wording, read_wording
+from prescarbon.pipeline.memberships import GROUP, SCOPE
+from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.safety import page_name
@@ -25,47 +30,76 @@ from prescarbon.report.faces.sheets import ics_sheets, pcn_sheets, practice_shee
 from prescarbon.report.faces.slide import write_slide
 from prescarbon.report.faces.workbook import Sheet, write_workbook
 from prescarbon.report.views.ics import IcsPage
-from prescarbon.report.views.practice import MONTHS_IN_PERIOD, MONTHS_IN_TREND
+from prescarbon.report.views.pcn import PcnPage
+from prescarbon.report.views.practice import PracticePage
 
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
+NOT_COMPARED = {"restatements"}  # they grow from run to run of the same inputs
 Progress = Callable[[int, int], None]
-Named = Callable[[str, int, int], None]
 
 
-def _quiet(done: int, of: int) -> None:
-    """Show nothing."""
+def show_nothing(done: int, of: int) -> None:
+    """A progress that shows nothing."""
 
 
-def _quiet_named(name: str, done: int, of: int) -> None:
-    """Show nothing."""
+@dataclass(frozen=True)
+class Views:
+    """What every reader is told in one run; each view is made once."""
+
+    findings: Findings
+    pages: tuple[PracticePage, ...]
+    pcns: tuple[PcnPage, ...]
+
+
+def practice_address(page: PracticePage) -> Path:
+    """Where a practice's page stands in its pack."""
+    return Path("practice") / page_name(page.practice_code)
+
+
+def pcn_address(page: PcnPage) -> Path:
+    """Where a PCN's page stands in its pack."""
+    return Path("pcn") / page_name(page.pcn_code)
+
+
+def make_views(evidence: Evidence) -> Views:
+    """The pages of every practice and PCN: all of them, since each stands among the others."""
+    findings = Findings(evidence)
+    pages = tuple(practice_pages(findings, practice_figures(evidence)))
+    return Views(findings, pages, tuple(pcn_pages(findings, pages)))
 
 
 def write_report(
     config: Config,
     *,
     practice: str | None = None,
+    pcn: str | None = None,
     last_month: date | None = None,
-    progress: Progress = _quiet,
+    progress: Progress = show_nothing,
 ) -> Pack:
-    """Pages for every practice in scope (or one), an index, the tables and the manifest, in out/<month>/.
+    """The pack of a month in out/<month>/: every page in every face, index, slide, tables, manifest.
+
+    practice  this practice's pages alone: they join the pack they belong to, or begin one
+    pcn       this PCN's pages and its practices' alone, likewise
 
     Raises:
-        InputError: nothing is loaded, the practice has no rows, or the folder cannot be written.
+        InputError: nothing is loaded, the practice or PCN has no rows, the pack that is there came of other inputs or
+            settings, or the folder cannot be written.
         CoverageError: too few inhaler items carry a factor.
     """
     evidence = gather(config, last_month=last_month, months=MONTHS_IN_TREND)
-    if practice is not None and practice not in set(evidence.practices["practice_code"]):
-        raise InputError(
-            f"practice {practice} has no rows in {evidence.manifests[0].month} to {evidence.manifests[-1].month} within the scope.",
-            remedy="Check the code, or use --scope all.",
-        )
-    manifest = evidence.manifest("report")
-    manifest = replace(manifest, restatements=tuple(find_restatements(last_manifest(config.out), manifest)))
+    views = make_views(evidence)
+    restatements = find_restatements(last_pack(config.out), evidence)
+    manifest = replace(evidence.manifest("report"), restatements=tuple(restatements))
     final = config.out / evidence.manifests[-1].month
-    with replacing_folder(final) as draft:
-        rows = _write_pages(evidence, manifest, draft, practice, progress)
-        (draft / "manifest.json").write_text(manifest.to_json(), "utf-8")
-    return Pack(final, final / "index.html", tuple(final / row.address for row in rows), evidence.warnings)
+    is_whole = practice is None and pcn is None
+    part = views if is_whole else _part(views, practice, pcn)
+    if not is_whole:
+        _check_same_run(final, manifest)
+    with replacing_folder(final) if is_whole else adding_to_folder(final) as draft:
+        faces = Faces(draft, manifest, views.findings.words, HtmlPages(manifest, views.findings.words), Typesetter())
+        shown = _write_whole(views, faces, progress) if is_whole else _write_part(views, part, faces, final, progress)
+        (draft / MANIFEST).write_text(manifest.to_json(), "utf-8")
+    return Pack(final, final / "index.html", tuple(final / address for address in shown), evidence.warnings)
 
 
 @dataclass(frozen=True)
@@ -75,15 +109,27 @@ class Faces:
     folder: Path
     manifest: RunManifest
     words: Wording
+    html: HtmlPages
     typesetter: Typesetter
 
-    def write(
+    def practice(self, page: PracticePage) -> None:
+        """A practice's faces."""
+        sheets = practice_sheets(page, self.words)
+        self._write(practice_address(page), self.html.practice(page), sheets, page.notes, PRACTICE_PAPER)
+
+    def pcn(self, page: PcnPage) -> None:
+        """A PCN's faces."""
+        self._write(pcn_address(page), self.html.pcn(page), pcn_sheets(page, self.words))
+
+    def ics(self, page: IcsPage) -> None:
+        """The SRO's faces and the slide for the board."""
+        self._write(Path("ics.html"), self.html.ics(page), ics_sheets(page, self.words))
+        write_slide(self.folder / "board.pptx", page, self.manifest, self.words)
+
+    def _write(
         self, address: Path, html: str, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
     ) -> None:
-        """Write one page; the PDF and the workbook stand in pdf/ and workbook/ under the same name.
-
-        paper  sheets of A4 that the PDF may fill
-        """
+        """The PDF and the workbook stand in pdf/ and workbook/ under the page's name; the PDF may fill `paper` sheets."""
         page = self.folder / address
         page.parent.mkdir(exist_ok=True)
         page.write_text(html, "utf-8")
@@ -95,45 +141,97 @@ class Faces:
         write_workbook(workbook, sheets, self.manifest, self.words, notes)
 
 
-def _write_pages(
-    evidence: Evidence, manifest: RunManifest, folder: Path, practice: str | None, progress: Progress
-) -> list[IndexRow]:
-    """Every face of every page, the board slide and the tables; the practices in order of PCN and name."""
-    words = read_wording(evidence.reference.root)
-    html, faces = HtmlPages(manifest, words), Faces(folder, manifest, words, Typesetter())
-    views = Views(evidence, list(practice_pages(evidence)), words)
-    pages = list(views.practices())
-    pcns = list(views.pcns(pages))
-    shown = [p for p in pages if practice is None or p.practice_code == practice]
-    steps = len(shown) + len(pcns) + 1
-    rows = []
-    for done, page in enumerate(shown, start=1):
-        address = Path("practice") / page_name(page.practice_code)
-        faces.write(address, html.practice(page), practice_sheets(page, words), page.notes, PRACTICE_PAPER)
-        rows.append(IndexRow(page, address.as_posix()))
-        progress(done, steps)
-    for done, pcn in enumerate(pcns, start=len(shown) + 1):
-        faces.write(Path("pcn") / page_name(pcn.pcn_code), html.pcn(pcn), pcn_sheets(pcn, words))
-        progress(done, steps)
-    ics = views.ics(pages, pcns)
-    faces.write(Path("ics.html"), html.ics(ics), ics_sheets(ics, words))
-    write_slide(folder / "board.pptx", ics, manifest, words)
-    totals = _totals(evidence, ics)
-    ordered = sorted(rows, key=lambda r: (r.page.pcn_name or "~", r.page.practice_name, r.page.practice_code))
-    addresses = {pcn.pcn_code: f"pcn/{page_name(pcn.pcn_code)}" for pcn in pcns}
-    (folder / "index.html").write_text(html.index(ordered, totals, addresses), "utf-8")
-    write_tables(evidence, views, pages, folder / "data")
-    progress(steps, steps)
-    return rows
+def _write_whole(views: Views, faces: Faces, progress: Progress) -> list[Path]:
+    """Everything; the addresses of the practices' pages in the order of the index."""
+    _write_pages(views, faces, progress, of=len(views.pages) + len(views.pcns) + 1)
+    ics = ics_page(views.findings, views.pages, views.pcns)
+    faces.ics(ics)
+    shown = _write_index(views, faces, is_whole=True)
+    write_tables(views.findings, views.pages, faces.folder / "data")
+    progress(len(views.pages) + len(views.pcns) + 1, len(views.pages) + len(views.pcns) + 1)
+    return shown
 
 
-def _totals(evidence: Evidence, ics: IcsPage) -> Totals:
-    period = sorted(evidence.months)[-MONTHS_IN_PERIOD:]
-    now = evidence.footprint.filter(pl.col("month").is_in(period))
+def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: Progress) -> list[Path]:
+    """The pages of the part; a pack that was never whole gets an index of the practices it has by then."""
+    _write_pages(part, faces, progress, of=len(part.pages) + len(part.pcns))
+    if not (final / "ics.html").exists():
+        held = replace(
+            views,
+            pages=tuple(p for p in views.pages if p in part.pages or (final / practice_address(p)).exists()),
+            pcns=tuple(p for p in views.pcns if p in part.pcns or (final / pcn_address(p)).exists()),
+        )
+        _write_index(held, faces, is_whole=False)
+    return [practice_address(page) for page in part.pages]
+
+
+def _write_pages(views: Views, faces: Faces, progress: Progress, *, of: int) -> None:
+    for done, page in enumerate(views.pages, start=1):
+        faces.practice(page)
+        progress(done, of)
+    for done, pcn in enumerate(views.pcns, start=len(views.pages) + 1):
+        faces.pcn(pcn)
+        progress(done, of)
+
+
+def _write_index(views: Views, faces: Faces, *, is_whole: bool) -> list[Path]:
+    """The index over the practices of the views, in order of PCN and name; their addresses."""
+    ordered = sorted(views.pages, key=lambda p: (p.pcn_name or "~", p.practice_name, p.practice_code))
+    rows = [IndexRow(page, practice_address(page).as_posix()) for page in ordered]
+    pcns = {pcn.pcn_code: pcn_address(pcn).as_posix() for pcn in views.pcns}
+    page = faces.html.index(rows, _totals(views.findings), pcns, is_whole=is_whole)
+    (faces.folder / "index.html").write_text(page, "utf-8")
+    return [practice_address(page) for page in ordered]
+
+
+def _part(views: Views, practice: str | None, pcn: str | None) -> Views:
+    """The views asked for.
+
+    Raises:
+        InputError: the practice or the PCN has no rows in this run.
+    """
+    pcns = tuple(p for p in views.pcns if p.pcn_code == pcn)
+    members = {p.practice_code for each in pcns for p in each.practices} | {practice}
+    pages = tuple(p for p in views.pages if p.practice_code in members)
+    evidence = views.findings.evidence
+    months = f"{evidence.manifests[0].month} to {evidence.manifests[-1].month}"
+    for wanted, kind, codes in (
+        (practice, "practice", {p.practice_code for p in pages}),
+        (pcn, "PCN", {p.pcn_code for p in pcns}),
+    ):
+        if wanted is not None and wanted not in codes:
+            raise InputError(
+                f"{kind} {wanted} has no rows in {months} within the scope.",
+                remedy="Check the code, or use --scope all.",
+            )
+    return replace(views, pages=pages, pcns=pcns)
+
+
+def _check_same_run(final: Path, manifest: RunManifest) -> None:
+    """Refuse to put pages of one run among those of another.
+
+    Raises:
+        InputError: the pack that is there came of other inputs, settings or definitions.
+    """
+    there = read_manifest(final)
+    here = json.loads(manifest.to_json())
+    if there is None:
+        return
+    if other := sorted(key for key in here if key not in NOT_COMPARED and here[key] != there.get(key)):
+        raise InputError(
+            f"the pack in {final.name} came of another run (different: {', '.join(other)}), so these pages would not agree "
+            "with the others.",
+            remedy="Run `prescarbon report` for the whole pack, or choose another folder with --out.",
+        )
+
+
+def _totals(findings: Findings) -> Totals:
+    evidence = findings.evidence
+    now = evidence.footprint.filter(pl.col("month").is_in(evidence.period))
     return Totals(
-        period=tuple(period),
-        inhaler_kg=ics.inhaler_kg,
-        total_kg=ics.total_kg,
+        period=evidence.period,
+        inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),
+        total_kg=findings.kilograms(GROUP, SCOPE, "all"),
         nic_gbp=Decimal(now["nic_gbp"].sum() or 0),
         items=int(now["items"].sum()),
     )

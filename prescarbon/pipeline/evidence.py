@@ -1,7 +1,7 @@
 """Store → model, collected once: everything a report, an explanation or a measure is told from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -10,39 +10,46 @@ from typing import Any
 import polars as pl
 
 from prescarbon.config import Config
-from prescarbon.errors import CoverageError, InputError
+from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
-from prescarbon.model.activity import presentation_names, read_quantities, reduce_to_activity
+from prescarbon.model.activity import IS_INHALER, presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
+from prescarbon.model.measures.definition import Measure
+from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
-from prescarbon.model.witness import find_disagreements
-from prescarbon.pipeline.scope import _scope, read_practices
-from prescarbon.reference.definitions import Reference, read_reference
+from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.memberships import ALL_LEVELS, GROUP, members_now, members_of, memberships_by_month
+from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
+from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
 from prescarbon.tables.prescribing import FOOTPRINT, METHODS
 
-MISSING_SHOWN = 20
-SYNTHETIC = "SYNTHETIC"
+REPORTED_LEVELS = ("practice", "pcn", GROUP)
+MONTHS_IN_PERIOD = 12
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of the scope in the loaded months.
+    """All that is known of the scope in the loaded months; what several answers need is worked out once, here.
 
-    footprint   table FOOTPRINT plus series_code (one product through its code changes)
-    practices   table PRACTICES, one row a practice: its membership in the last month
-    list_sizes  table LIST_SIZES for every month in the footprint
-    names       series_code → product name
+    practices    table PRACTICES, one row a practice: its membership in the last month
+    memberships  practice × month: the organisation of every level (memberships.memberships_by_month)
+    list_sizes   table LIST_SIZES for every month in the footprint
+    activity     table ACTIVITY, what the footprint was estimated from
+    footprint    table FOOTPRINT plus series_code (one product through its code changes)
+    names        series_code → product name
     """
 
     config: Config
     reference: Reference
     manifests: tuple[MonthManifest, ...]
-    scope_words: str
+    scope: Scope
     practices: pl.DataFrame
+    memberships: pl.DataFrame
     list_sizes: pl.DataFrame
+    activity: pl.DataFrame
     footprint: pl.DataFrame
     names: dict[str, str]
     warnings: tuple[str, ...]
@@ -50,32 +57,67 @@ class Evidence:
     @cached_property
     def months(self) -> tuple[date, ...]:
         """Loaded months, oldest first."""
-        return tuple(_month(m) for m in self.manifests)
+        return tuple(first_day(m) for m in self.manifests)
+
+    @cached_property
+    def period(self) -> tuple[date, ...]:
+        """The months that pages sum: the last twelve, or as many as are loaded."""
+        return self.months[-MONTHS_IN_PERIOD:]
 
     @property
     def is_synthetic(self) -> bool:
-        """True where any loaded file says it is synthetic."""
-        return any(SYNTHETIC in m.file_name.upper() for m in self.manifests)
+        """True where any loaded month is of the sample."""
+        return any("SYNTHETIC" in m.file_name.upper() for m in self.manifests)
+
+    @cached_property
+    def values(self) -> pl.DataFrame:
+        """Table MEASURE_VALUES of every measure for practices, PCNs and the whole scope: each month, and the period."""
+        periods = [*((m, m) for m in self.months), (self.period[0], self.period[-1])]
+        return self.measure(self.reference.measures, REPORTED_LEVELS, periods)
+
+    @cached_property
+    def kilograms(self) -> pl.DataFrame:
+        """level, organisation_code, part (inhalers, other, all), kg_low, kg_co2e, kg_high over the period.
+
+        Members are those of the last month; one draw serves all, so the parts and the levels move together.
+        """
+        members = members_now(self.practices, self.reference.places, ALL_LEVELS)
+        now = self.footprint.lazy().filter(pl.col("month").is_in(self.period))
+        summed = (
+            now.group_by("practice_code", "factor_id", IS_INHALER.alias("is_inhaler"))
+            .agg(pl.col("kg_low", "kg_co2e", "kg_high").sum(), is_known=pl.col("kg_co2e").count() > 0)
+            .with_columns(pl.when("is_known").then(pl.col(k)).alias(k) for k in ("kg_low", "kg_co2e", "kg_high"))
+            .join(members, on="practice_code")
+        )
+        parts = {"inhalers": pl.col("is_inhaler"), "other": ~pl.col("is_inhaler"), "all": pl.lit(value=True)}
+        rows = pl.concat(summed.filter(mask).with_columns(part=pl.lit(part)) for part, mask in parts.items())
+        return self.intervals(rows, ["level", "organisation_code", "part"])
+
+    def measure(
+        self, measures: Sequence[Measure], levels: Sequence[str], periods: Sequence[tuple[date, date]]
+    ) -> pl.DataFrame:
+        """Table MEASURE_VALUES for organisations of the levels over periods of (first, last) month."""
+        frame = pl.LazyFrame(periods, schema={"period_start": pl.Date, "period_end": pl.Date}, orient="row")
+        members, lists = members_of(self.memberships, levels), self.list_sizes.lazy()
+        footprint, products = self.footprint.lazy(), self.reference.products
+        return run_measures(measures, footprint, products, members, lists, frame).collect()
 
     def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
         return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
 
-    def coverage(self) -> list[dict[str, Any]]:
+    @cached_property
+    def coverage(self) -> tuple[dict[str, Any], ...]:
         """Items, £ and kg CO2e by method, in the order of the evidence."""
         by_method = self.footprint.group_by("method").agg(
             pl.col("items", "nic_gbp", "kg_co2e").sum(), pl.col("rows").sum()
         )
-        return by_method.sort(pl.col("method").cast(METHODS)).to_dicts()
+        return tuple(by_method.sort(pl.col("method").cast(METHODS)).to_dicts())
 
-    def kg_by_month(self) -> list[dict[str, Any]]:
+    @cached_property
+    def kg_by_month(self) -> tuple[dict[str, Any], ...]:
         """month, inhalers, all: central kg CO2e of the scope, what the restatement log compares."""
-        by_month = self.footprint.group_by("month").agg(
-            pl.col("kg_co2e").filter(pl.col("reads_as") != "not an inhaler").sum().alias("inhalers"),
-            pl.col("kg_co2e").sum().alias("all"),
-        )
-        rows = by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m"))
-        return rows.to_dicts()
+        return kg_by_month(self.footprint)
 
     def manifest(self, command: str) -> RunManifest:
         """The run manifest of everything made from this evidence."""
@@ -94,7 +136,8 @@ class Evidence:
             factor_set=self.config.factor_set,
             gwp_basis=self.config.gwp_basis,
             seed=self.config.seed,
-            scope=self.scope_words,
+            scope=self.scope.words,
+            settings=self.config.settings(),
             rows_in=total("rows_in"),
             rows_used=total("rows_used"),
             rows_rejected=total("rows_rejected"),
@@ -103,65 +146,107 @@ class Evidence:
             nic_gbp_rejected=total("nic_gbp_rejected"),
             rows_in_scope=int(self.footprint["rows"].sum()),
             nic_gbp_in_scope=Decimal(self.footprint["nic_gbp"].sum() or 0),
-            coverage_by_method=tuple(self.coverage()),
+            coverage_by_method=self.coverage,
             is_synthetic=self.is_synthetic,
-            kg_by_month=tuple(self.kg_by_month()),
+            kg_by_month=self.kg_by_month,
             warnings=self.warnings,
         )
 
 
 def gather(
-    config: Config, *, last_month: date | None = None, months: int | None = None, is_light: bool = False
+    config: Config,
+    *,
+    last_month: date | None = None,
+    months: int | None = None,
+    is_light: bool = False,
+    reference: Reference | None = None,
 ) -> Evidence:
     """Read the store for the configured scope and carry it through the model.
 
     last_month  newest month to use; None is the newest loaded
     months      how many months back from it; None is all
     is_light    leave out names of products and the notes on codes, which all of England makes heavy
+    reference   the definitions where they are read already
 
     Raises:
         InputError: no month is loaded, the month is not, or no row belongs to the scope.
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
-    reference = read_reference(config.reference, tuple(sorted((config.home / "factors").glob("*.csv"))))
-    store = Store(config.home)
+    reference, store = reference or reference_of(config), Store(config.home)
     manifests = _chosen(store.months(), last_month, months)
-    chosen = [_month(m) for m in manifests]
-    practices = read_practices(config.home, reference.root)
-    codes, words, warnings = _scope(config, reference, practices, store, chosen)
+    chosen = [first_day(m) for m in manifests]
+    practices = read_practices(config.home, reference).collect().lazy()
+    scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
+    warnings += not_held(manifests, scope)
     prescribing = store.scan(chosen)
-    if codes is not None:
-        prescribing = prescribing.filter(pl.col("practice_code").is_in(codes))
+    if scope.codes is not None:
+        prescribing = prescribing.filter(pl.col("practice_code").is_in(scope.codes))
     reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
-    activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect().lazy()
-    factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
-    footprint = (
-        estimate_footprint(
-            activity, reference.products, factors, reference.spend(), base_prices(activity, config.base_months)
-        )
-        .join(reference.series, on=["bnf_code"], how="left")
-        .with_columns(series_code=pl.coalesce("series_code", "bnf_code"))
-        .sort(FOOTPRINT.grain)
-        .collect()
-    )
+    activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect()
+    prices = base_prices(activity.lazy(), config.base_months)
+    footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
     names = {} if is_light else _names(prescribing, footprint)
-    _check_coverage(config, footprint, names)
+    check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
-        warnings += _unknown_codes(footprint, names) + _disagreements(prescribing, reference)
+        warnings += unknown_codes(footprint, names) + disagreements(prescribing, reference)
+    in_force = pl.concat(
+        practices_in_force(practices, m, config.membership).with_columns(month=pl.lit(m)) for m in chosen
+    ).collect()
+    own = _practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
+    with_rows = footprint.select("practice_code", "month").unique()
     return Evidence(
         config=config,
         reference=reference,
         manifests=manifests,
-        scope_words=words,
-        practices=_practices_of(footprint, practices, prescribing, chosen[-1], config.membership),
+        scope=scope,
+        practices=own,
+        memberships=memberships_by_month(in_force, with_rows, own, reference.places),
         list_sizes=list_sizes_for(read_list_sizes(config.home), chosen).collect(),
+        activity=activity,
         footprint=footprint,
         names=names,
         warnings=warnings,
     )
 
 
-def _month(manifest: MonthManifest) -> date:
+def everyone(config: Config) -> Config:
+    """The configuration over every practice held where the user chose no scope: measures speak of whole organisations."""
+    return replace(config, scope=config.scope if config.is_scope_given else ("all",), coverage_floor=0.0)
+
+
+def run_factors(reference: Reference, config: Config) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Table FACTORS twice: those of devices in the configured set, and those of spend."""
+    return reference.factors(config.factor_set, config.gwp_basis, config.brand_mix), reference.spend()
+
+
+def footprint_of(
+    activity: pl.DataFrame, reference: Reference, factors: pl.LazyFrame, spend: pl.LazyFrame, prices: pl.LazyFrame
+) -> pl.DataFrame:
+    """Table FOOTPRINT plus series_code.
+
+    activity        table ACTIVITY
+    factors, spend  table FACTORS, as `run_factors` gives them
+    prices          bnf_code, price_gbp: constant prices
+    """
+    estimated = estimate_footprint(activity.lazy(), reference.products, factors, spend, prices)
+    return (
+        estimated.join(reference.series, on=["bnf_code"], how="left")
+        .with_columns(series_code=pl.coalesce("series_code", "bnf_code"))
+        .sort(FOOTPRINT.grain)
+        .collect()
+    )
+
+
+def kg_by_month(footprint: pl.DataFrame) -> tuple[dict[str, Any], ...]:
+    """month (2026-01), inhalers, all: central kg CO2e of a footprint."""
+    by_month = footprint.group_by("month").agg(
+        pl.col("kg_co2e").filter(IS_INHALER).sum().alias("inhalers"), pl.col("kg_co2e").sum().alias("all")
+    )
+    return tuple(by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m")).to_dicts())
+
+
+def first_day(manifest: MonthManifest) -> date:
+    """The first day of a held month."""
     return date.fromisoformat(f"{manifest.month}-01")
 
 
@@ -195,16 +280,10 @@ def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]
     return {row["series_code"]: row["presentation_name"] or row["series_code"] for row in named.to_dicts()}
 
 
-def _practices_of(
-    footprint: pl.DataFrame, practices: pl.LazyFrame, prescribing: pl.LazyFrame, month: date, membership: str
-) -> pl.DataFrame:
+def _practices_of(footprint: pl.DataFrame, in_force: pl.DataFrame, prescribing: pl.LazyFrame) -> pl.DataFrame:
     """One row a practice in the footprint: membership in force, else what the prescribing rows print."""
     codes = footprint.select("practice_code").unique().sort("practice_code")
-    force = (
-        practices_in_force(practices, month, membership)
-        .collect()
-        .unique("practice_code", keep="last", maintain_order=True)
-    )
+    force = in_force.drop("month").unique("practice_code", keep="last", maintain_order=True)
     printed = (
         prescribing.group_by("practice_code")
         .agg(
@@ -223,54 +302,4 @@ def _practices_of(
         )
         .drop("printed_name", "printed_sub_icb")
         .sort("practice_code")
-    )
-
-
-def _unknown_codes(footprint: pl.DataFrame, names: dict[str, str]) -> tuple[str, ...]:
-    """A respiratory code that the reference does not hold is loud."""
-    unknown = (
-        footprint.filter(pl.col("reads_as") == "not known")
-        .group_by("bnf_code", "series_code")
-        .agg(pl.col("items").sum())
-    )
-    listed = [
-        f"{names[r['series_code']]} ({r['bnf_code']}, {r['items']} items)" for r in unknown.sort("bnf_code").to_dicts()
-    ]
-    if not listed:
-        return ()
-    words = "; ".join(listed[:MISSING_SHOWN])
-    return (f"{len(listed)} respiratory codes are not in the reference and carry no kilogram: {words}.",)
-
-
-def _disagreements(prescribing: pl.LazyFrame, reference: Reference) -> tuple[str, ...]:
-    """SNOMED codes beside more than one product: a data note."""
-    rows = find_disagreements(prescribing, reference.series).collect()
-    if rows.is_empty():
-        return ()
-    first = rows.row(0, named=True)
-    return (
-        f"{rows.height} SNOMED codes stand beside BNF codes of two products in one month; BNF was used. "
-        f"The first: {first['snomed_code']} in {first['month']:%Y-%m} beside {first['bnf_codes']}.",
-    )
-
-
-def _check_coverage(config: Config, footprint: pl.DataFrame, names: dict[str, str]) -> None:
-    inhalers = footprint.filter(pl.col("reads_as") != "not an inhaler")
-    items = int(inhalers["items"].sum())
-    missing = inhalers.filter(pl.col("kg_co2e").is_null())
-    share = 1 - int(missing["items"].sum()) / items if items else 1.0
-    if share >= config.coverage_floor:
-        return
-    worst = (
-        missing.group_by("series_code")
-        .agg(pl.col("items").sum())
-        .sort(["items", "series_code"], descending=[True, False])
-    )
-    listed = "; ".join(
-        f"{names.get(r['series_code'], '')} ({r['series_code']}, {r['items']} items)"
-        for r in worst.head(MISSING_SHOWN).to_dicts()
-    )
-    raise CoverageError(
-        f"only {share:.1%} of inhaler items carry a factor, the floor is {config.coverage_floor:.0%}. Without one: {listed}.",
-        remedy="Add factors (`prescarbon factors import`) or lower coverage_floor.",
     )

@@ -9,10 +9,10 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
+from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.sums import known_sum
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.report.views.numbers import months, number, pounds
-from prescarbon.report.views.practice import MONTHS_IN_PERIOD
 from prescarbon.store.months import Store
 
 
@@ -101,7 +101,7 @@ def explain(
         InputError: the practice, or the product in it, has no rows.
     """
     evidence = gather(config, last_month=last_month)
-    period = tuple(sorted(evidence.months)[-MONTHS_IN_PERIOD:])
+    period = evidence.period
     mine = evidence.footprint.filter((pl.col("practice_code") == practice) & pl.col("month").is_in(period))
     if mine.is_empty():
         raise InputError(
@@ -147,7 +147,7 @@ def explain(
 def _totals(evidence: Evidence, mine: pl.DataFrame) -> list[dict[str, Any]]:
     parts = pl.concat(
         [
-            mine.filter(pl.col("reads_as") != "not an inhaler").with_columns(method=pl.lit("inhalers")),
+            mine.filter(IS_INHALER).with_columns(method=pl.lit("inhalers")),
             mine.with_columns(pl.col("method").cast(pl.String)),
         ]
     )

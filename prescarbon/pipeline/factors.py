@@ -9,9 +9,11 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
-from prescarbon.pipeline.evidence import gather
+from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.footprint import base_prices
+from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
 from prescarbon.reference.checks import find_table_faults
-from prescarbon.reference.definitions import HARMONISED, Reference, read_reference
+from prescarbon.reference.definitions import HARMONISED, Reference, reference_of
 from prescarbon.reference.files import read_text
 from prescarbon.store.atomic import publishing, writing_to
 
@@ -19,20 +21,10 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 COLUMNS = "key, product_name, kg_co2e, scope, gwp_basis, source_id; kg_low and kg_high may be added"
 
 
-def imported_sets(config: Config) -> tuple[Path, ...]:
-    """Factor sets the user has imported."""
-    return tuple(sorted((config.home / "factors").glob("*.csv")))
-
-
-def reference_of(config: Config) -> Reference:
-    """The definitions with the user's own sets."""
-    return read_reference(config.reference, imported_sets(config))
-
-
 def list_sets(config: Config) -> list[dict[str, Any]]:
     """factor_set, kind, factors, scope, gwp_basis of every set."""
     reference = reference_of(config)
-    own = {file.stem for file in imported_sets(config)}
+    own = {file.stem for file in reference.imported}
     found = []
     for name in reference.factor_sets():
         rows = reference.factors(name, config.gwp_basis).collect()
@@ -77,9 +69,11 @@ def compare(config: Config, one: str, other: str) -> dict[str, Any]:
     Only inhalers that both sets cover are compared; the rest are counted.
     """
     frames = {}
+    evidence = gather(replace(config, factor_set=one, coverage_floor=0.0))
+    prices = base_prices(evidence.activity.lazy(), config.base_months)
     for name in (one, other):
-        evidence = gather(replace(config, factor_set=name, coverage_floor=0.0))
-        inhalers = evidence.footprint.filter(pl.col("reads_as") != "not an inhaler")
+        factors, spend = run_factors(evidence.reference, replace(config, factor_set=name))
+        inhalers = footprint_of(evidence.activity, evidence.reference, factors, spend, prices).filter(IS_INHALER)
         frames[name] = inhalers.group_by("series_code").agg(
             pl.col("devices", "kg_co2e").sum(), pl.col("kg_co2e").count().alias("known"), pl.col("items").sum()
         )
@@ -117,7 +111,7 @@ def import_set(config: Config, file: Path, name: str | None) -> dict[str, Any]:
         InputError: the name is taken or odd, or a cell is wrong (file, line, column, reason).
     """
     chosen = (name or file.stem).lower()
-    if not NAME.fullmatch(chosen) or chosen in {HARMONISED, *read_reference(config.reference).factor_sets()}:
+    if not NAME.fullmatch(chosen) or chosen in {HARMONISED, *_shipped(reference_of(config))}:
         raise InputError(
             f"{chosen!r} cannot be the name of a set.", remedy="Use --name with small letters, digits and -."
         )
@@ -130,3 +124,7 @@ def import_set(config: Config, file: Path, name: str | None) -> dict[str, Any]:
     with writing_to(final.parent, "Choose another folder with --home."), publishing(final) as draft:
         table.write_csv(draft)
     return {"factor_set": chosen, "factors": table.height, "kind": "imported"}
+
+
+def _shipped(reference: Reference) -> set[str]:
+    return set(reference.factor_sets()) - {file.stem for file in reference.imported}

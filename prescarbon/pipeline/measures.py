@@ -1,6 +1,6 @@
 """Measures over the loaded months: list, show, run at any level, and held against published values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -10,21 +10,27 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
-from prescarbon.model.measures.values import run_measures
-from prescarbon.pipeline.evidence import gather
-from prescarbon.pipeline.memberships import LEVELS, PLACE, memberships
-from prescarbon.reference.definitions import read_reference
-from prescarbon.reference.measures import read_measures
+from prescarbon.pipeline.evidence import everyone, gather
+from prescarbon.pipeline.memberships import LEVELS, PLACE, check_level
+from prescarbon.pipeline.series import chosen_measures
+from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.atomic import publishing, writing_to
 
 PUBLISHED_COLUMNS = {"measure", "month", "code", "numerator", "denominator"}
+PUBLISHED_SCHEMA = {
+    "measure": pl.String,
+    "month": pl.Date,
+    "code": pl.String,
+    "numerator": pl.Float64,
+    "denominator": pl.Float64,
+    "vintage": pl.String,
+}
+LISTED = ("id", "title", "asks", "unit", "direction", "label", "source_id", "vintage")
 
 
 def list_measures(config: Config) -> list[dict[str, Any]]:
     """id, question, unit, label, source and vintage of every measure."""
-    reference = read_reference(config.reference)
-    keys = ("id", "title", "asks", "unit", "direction", "label", "source_id", "vintage")
-    return [{key: getattr(m, key) for key in keys} for m in read_measures(reference.root)]
+    return [{key: getattr(m, key) for key in LISTED} for m in reference_of(config).measures]
 
 
 def show_measure(config: Config, wanted: str) -> dict[str, Any]:
@@ -33,48 +39,34 @@ def show_measure(config: Config, wanted: str) -> dict[str, Any]:
     Raises:
         InputError: there is no such measure.
     """
-    found = {m.id: m for m in read_measures(read_reference(config.reference).root)}
+    found = {m.id: m for m in reference_of(config).measures}
     if wanted not in found:
         raise InputError(f"there is no measure {wanted!r}.", remedy=f"Measures: {', '.join(found)}.")
     return asdict(found[wanted])
 
 
-def run(
+def measure_values(
     config: Config,
     *,
     level: str,
     last_month: date | None = None,
     months: int = 1,
     only: Sequence[str] = (),
+    reference: Reference | None = None,
 ) -> pl.DataFrame:
-    """Table MEASURE_VALUES for every loaded organisation of a level, whatever the scope, over one period.
+    """Table MEASURE_VALUES over one period for the organisations of a level, of every practice held or the chosen scope.
 
-    months  how many months the period sums, ending with last_month (default the newest loaded)
+    months     how many months the period sums, ending with last_month (default the newest loaded)
+    only       ids of measures; none takes every one
+    reference  the definitions where they are read already
 
     Raises:
         InputError: the level or a measure is none, or nothing is loaded.
     """
-    if level not in (*LEVELS, PLACE):
-        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join((*LEVELS, PLACE))}.")
-    everything = replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0)
-    evidence = gather(everything, last_month=last_month, months=months, is_light=True)
-    measures = read_measures(evidence.reference.root)
-    if unknown := sorted(set(only) - {m.id for m in measures}):
-        raise InputError(f"there is no measure {', '.join(unknown)}.", remedy="See `prescarbon measures list`.")
-    chosen = [m for m in measures if not only or m.id in only]
-    periods = pl.LazyFrame(
-        {"period_start": [evidence.months[0]], "period_end": [evidence.months[-1]]},
-        schema={"period_start": pl.Date, "period_end": pl.Date},
-    )
-    values = run_measures(
-        chosen,
-        evidence.footprint.lazy(),
-        evidence.reference.products,
-        memberships(evidence, level),
-        evidence.list_sizes.lazy(),
-        periods,
-    )
-    return values.collect()
+    check_level(level, (*LEVELS, PLACE))
+    evidence = gather(everyone(config), last_month=last_month, months=months, is_light=True, reference=reference)
+    chosen = chosen_measures(evidence, only) if only else evidence.reference.measures
+    return evidence.measure(chosen, [level], [(evidence.months[0], evidence.months[-1])])
 
 
 def import_published(config: Config, file: Path, vintage: str | None) -> dict[str, Any]:
@@ -118,33 +110,55 @@ def import_published(config: Config, file: Path, vintage: str | None) -> dict[st
     }
 
 
-def reconcile(config: Config, *, last_month: date | None = None) -> list[dict[str, Any]]:
+def published_values(home: Path) -> pl.DataFrame:
+    """measure, month, code, numerator, denominator, vintage of every file imported; no rows where none is."""
+    files = sorted((home / "published").glob("*.parquet"))
+    return pl.concat([pl.read_parquet(f) for f in files]) if files else pl.DataFrame(schema=PUBLISHED_SCHEMA)
+
+
+def reconcile(
+    config: Config, *, last_month: date | None = None, reference: Reference | None = None
+) -> list[dict[str, Any]]:
     """Ours beside the published value of the same measure, sub-ICB location and month, and why they may differ.
 
+    A published measure that we have no definition of stands there too, without a value of ours.
+
     Raises:
-        InputError: no published values are imported for the month.
+        InputError: no published values are imported, or nothing is loaded.
     """
-    files = sorted((config.home / "published").glob("*.parquet"))
-    if not files:
+    published = published_values(config.home)
+    if published.is_empty():
         raise InputError(
             "no published values are imported.", remedy="`prescarbon measures import-published FILE` first."
         )
-    published = pl.concat([pl.read_parquet(f) for f in files])
-    ours = run(config, level="sub-icb", last_month=last_month, only=sorted(published["measure"].unique()))
-    joined = ours.join(
-        published.rename({"numerator": "published_numerator", "denominator": "published_denominator"}),
-        left_on=["measure_id", "period_end", "organisation_code"],
-        right_on=["measure", "month", "code"],
-    )
+    definitions = reference or reference_of(config)
+    everything = replace(config, scope=("all",), is_scope_given=True)
+    known = {m.id for m in definitions.measures} & set(published["measure"])
+    ours = measure_values(
+        everything, level="sub-icb", last_month=last_month, only=sorted(known), reference=definitions
+    )  # fmt: skip
+    keys = ["measure_id", "period_end", "organisation_code"]
+    theirs = published.rename(
+        {
+            "measure": "measure_id",
+            "month": "period_end",
+            "code": "organisation_code",
+            "numerator": "published_numerator",
+            "denominator": "published_denominator",
+        }
+    ).join(ours.select("period_end", "organisation_code").unique(), on=["period_end", "organisation_code"], how="semi")
+    joined = theirs.join(ours.select(*keys, "numerator", "denominator", "value"), on=keys, how="left")
     rows = joined.select(
         "measure_id", "organisation_code", "period_end", "numerator", "published_numerator", "denominator",
         "published_denominator", "value", "vintage",
     )  # fmt: skip
-    return [row | {"because": _why(row)} for row in rows.sort("measure_id", "organisation_code").to_dicts()]
+    return [row | {"because": _why(row, known)} for row in rows.sort("measure_id", "organisation_code").to_dicts()]
 
 
-def _why(row: dict[str, Any]) -> str:
+def _why(row: dict[str, Any], known: Collection[str]) -> str:
     """Which of the known reasons a difference can have; empty where there is none."""
+    if row["measure_id"] not in known:
+        return "no measure of this name is in reference/measures: ours is not known"
     pairs = ((row["numerator"], row["published_numerator"]), (row["denominator"], row["published_denominator"]))
     if all(ours is not None and abs(float(ours) - theirs) < 0.5 for ours, theirs in pairs):
         return ""

@@ -1,59 +1,80 @@
-"""Which organisation of a level each practice belongs to, month by month."""
+"""Which organisation of each level a practice belongs to, month by month: worked out once a run."""
+
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from prescarbon.model.organisations import practices_in_force
-from prescarbon.pipeline.evidence import Evidence
-from prescarbon.pipeline.scope import read_practices
-from prescarbon.reference.files import read_toml
+from prescarbon.errors import InputError
+from prescarbon.reference.places import Place
 
 LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
 PLACE, GROUP = "place", "group"
 SCOPE = "all practices in scope"
+NO_PLACE = "In no listed place"
+ALL_LEVELS = (*LEVELS, PLACE, GROUP)
 
 
-def memberships(evidence: Evidence, level: str) -> pl.LazyFrame:
-    """practice_code, month, organisation_code, level, setting of every practice with rows, month by month."""
-    practices = read_practices(evidence.config.home, evidence.reference.root).collect().lazy()
-    months = []
-    for month in evidence.months:
-        force = practices_in_force(practices, month, evidence.config.membership)
-        code = _organisation(evidence, level)
-        months.append(
-            force.select(
-                "practice_code",
-                pl.lit(month).alias("month"),
-                code.alias("organisation_code"),
-                pl.lit(level).alias("level"),
-                pl.col("setting").cast(pl.String),
-            )
-        )
-    with_rows = evidence.footprint.lazy().select("practice_code", "month").unique()
-    known = pl.concat(months)
-    if level in (
-        "sub-icb",
-        "icb",
-        "practice",
-        GROUP,
-    ):  # what the rows print, where no organisations file names a practice
-        own = evidence.practices.lazy().select("practice_code", organisation_code=_organisation(evidence, level))
-        nameless = with_rows.join(known, on=["practice_code", "month"], how="anti").join(own, on="practice_code")
-        known = pl.concat(
-            [known, nameless.with_columns(level=pl.lit(level), setting=pl.lit("not known"))],
-            how="diagonal",
-        )
-    return known.drop_nulls("organisation_code").join(
-        with_rows.select("practice_code").unique(), on="practice_code", how="semi"
+def check_level(level: str, allowed: Sequence[str] = tuple(LEVELS)) -> None:
+    """Refuse what is no level.
+
+    Raises:
+        InputError: it is none of those allowed.
+    """
+    if level not in allowed:
+        shown = [name for name in allowed if name != GROUP]
+        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(shown)}.")
+
+
+def memberships_by_month(
+    in_force: pl.DataFrame, with_rows: pl.DataFrame, practices: pl.DataFrame, places: Mapping[str, Place]
+) -> pl.DataFrame:
+    """Every practice with rows, under the organisations of every level.
+
+    in_force   month, practice_code and the columns of PRACTICES: what organisation files say of each month
+    with_rows  practice_code, month of every row in the run
+    practices  one row a practice: what its own rows print, where no file names it
+    returns    practice_code, month, setting and a column for each level (LEVELS, place, group) with its organisation's
+               code or null
+    """
+    named = in_force.select("practice_code", "month", pl.col("setting").cast(pl.String), *_levels(places))
+    nameless = with_rows.join(named, on=["practice_code", "month"], how="anti").join(practices, on="practice_code")
+    from_rows = nameless.select("practice_code", "month", pl.lit("not known").alias("setting"), *_levels(places))
+    return (
+        pl.concat([named, from_rows])
+        .join(with_rows.select("practice_code").unique(), on="practice_code", how="semi")
+        .sort("practice_code", "month")
     )
 
 
-def _organisation(evidence: Evidence, level: str) -> pl.Expr:
-    if level == GROUP:
-        return pl.lit(SCOPE)
-    return _place(evidence, pl.col("practice_code")) if level == PLACE else pl.col(LEVELS[level])
+def members_now(practices: pl.DataFrame, places: Mapping[str, Place], levels: Sequence[str]) -> pl.LazyFrame:
+    """practice_code, organisation_code, level: each practice under its organisation of each level in the last month.
+
+    A practice of no listed place stands under NO_PLACE.
+    practices  one row a practice (Evidence.practices)
+    """
+    wide = practices.lazy().select("practice_code", *_levels(places)).with_columns(pl.col(PLACE).fill_null(NO_PLACE))
+    return _one_below_the_other(wide, ["practice_code"], levels)
 
 
-def _place(evidence: Evidence, practice: pl.Expr) -> pl.Expr:
-    places = read_toml(evidence.reference.root / "organisations" / "places.toml")
-    where = {code: name for name, place in places.items() for code in place.get("practice_codes", ())}
-    return practice.replace_strict(where, default=None, return_dtype=pl.String)
+def members_of(memberships: pl.DataFrame, levels: Sequence[str]) -> pl.LazyFrame:
+    """practice_code, month, organisation_code, level, setting: each practice under its organisation of each level.
+
+    memberships  what `memberships_by_month` returns
+    """
+    return _one_below_the_other(memberships.lazy(), ["practice_code", "month", "setting"], levels)
+
+
+def _one_below_the_other(wide: pl.LazyFrame, keep: Sequence[str], levels: Sequence[str]) -> pl.LazyFrame:
+    return pl.concat(
+        wide.select(*keep, pl.col(level).alias("organisation_code"), pl.lit(level).alias("level")) for level in levels
+    ).drop_nulls("organisation_code")
+
+
+def _levels(places: Mapping[str, Place]) -> list[pl.Expr]:
+    """A column for each level from the columns of PRACTICES."""
+    place_of = {code: place.name for place in places.values() for code in place.practice_codes}
+    return [
+        *(pl.col(column).alias(level) for level, column in LEVELS.items()),
+        pl.col("practice_code").replace_strict(place_of, default=None, return_dtype=pl.String).alias(PLACE),
+        pl.lit(SCOPE).alias(GROUP),
+    ]

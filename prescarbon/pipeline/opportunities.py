@@ -15,12 +15,9 @@ from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import OpportunityOptions, find_quiet, roll_up, total_savings
 from prescarbon.model.opportunities.pairs import hand_over
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import GROUP, SCOPE
-from prescarbon.reference.local import read_actions_log, read_campaigns, read_excluded
-from prescarbon.reference.switches import Switches, read_switches
-
-MONTHS = 12
-LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
+from prescarbon.pipeline.memberships import GROUP, LEVELS, SCOPE, check_level
+from prescarbon.reference.definitions import reference_of
+from prescarbon.reference.local import read_actions_log
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,6 @@ class Found:
     """Opportunities of one level, the union of their savings, and who has none that stands out."""
 
     evidence: Evidence
-    switches: Switches
     lines: pl.DataFrame
     totals: pl.DataFrame
     quiet: tuple[str, ...]
@@ -42,7 +38,6 @@ def find(
     rank_by: str = "kg",
     include_off: bool = False,
     include_drafts: bool = True,
-    evidence: Evidence | None = None,
 ) -> Found:
     """Table OPPORTUNITIES of every organisation of the level in scope, over at most the last twelve loaded months.
 
@@ -52,10 +47,9 @@ def find(
         InputError: the level is none, or a local file (formulary, excluded products, campaigns) is wrong.
         DefinitionError: a rule is wrong.
     """
-    if level not in LEVELS:
-        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(LEVELS)}.")
-    known = evidence or gather(config, last_month=last_month)
-    return at_level(prepare(config, known, rank_by, include_off=include_off, include_drafts=include_drafts), level)
+    check_level(level)
+    evidence = gather(config, last_month=last_month)
+    return at_level(prepare(evidence, rank_by, include_off=include_off, include_drafts=include_drafts), level)
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,6 @@ class Prepared:
     """The practice lines and the arithmetic behind them: what every level is summed from."""
 
     evidence: Evidence
-    switches: Switches
     options: OpportunityOptions
     members: pl.LazyFrame
     lines: pl.LazyFrame
@@ -71,18 +64,18 @@ class Prepared:
 
 
 def prepare(
-    config: Config, evidence: Evidence, rank_by: str = "kg", *, include_off: bool = False, include_drafts: bool = True
+    evidence: Evidence, rank_by: str = "kg", *, include_off: bool = False, include_drafts: bool = True
 ) -> Prepared:
     """Find the opportunities of every practice in the evidence, once for all levels."""
-    switches = read_switches(evidence.reference.root, config.formulary)
-    options = _options(config, evidence, switches, rank_by, include_off=include_off, include_drafts=include_drafts)
+    config, switches = evidence.config, evidence.reference.switches
+    options = _options(evidence, rank_by, include_off=include_off, include_drafts=include_drafts)
     factors = evidence.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
     members = _memberships(evidence)
     footprint, products = evidence.footprint.lazy(), evidence.reference.products
     lines = find_opportunities(switches.rules, footprint, products, factors, switches.formulary, members, options)
     volumes = sum_volumes(footprint, options)
     claims = claim_units(switches.rules, volumes, products, factors, switches.formulary, members, options)
-    return Prepared(evidence, switches, options, members, lines.collect().lazy(), claims.collect().lazy())
+    return Prepared(evidence, options, members, lines.collect().lazy(), claims.collect().lazy())
 
 
 def at_level(prepared: Prepared, level: str) -> Found:
@@ -94,32 +87,24 @@ def at_level(prepared: Prepared, level: str) -> Found:
     organisations = prepared.members.select(organisation_code=column).drop_nulls().unique()
     quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
     totals = total_savings(collected.lazy()).collect()
-    return Found(prepared.evidence, prepared.switches, collected, totals, tuple(quiet))
+    return Found(prepared.evidence, collected, totals, tuple(quiet))
 
 
-def _options(
-    config: Config, evidence: Evidence, switches: Switches, rank_by: str, *, include_off: bool, include_drafts: bool
-) -> OpportunityOptions:
-    period = evidence.months[-MONTHS:]
-    reference = evidence.reference
+def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_drafts: bool) -> OpportunityOptions:
+    config, reference, period = evidence.config, evidence.reference, evidence.period
     factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
-    draws = tabulate_draws(factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws)
-    local: dict[str, Any] = {}
-    if config.excluded_products:
-        local["excluded"] = read_excluded(config.excluded_products)
-    if config.campaigns:
-        local["campaigns"] = read_campaigns(config.campaigns)
     return OpportunityOptions(
         period_start=period[0],
         period_end=period[-1],
-        read_on=max(period[-1], *(rule.valid_from for rule in switches.rules)),
+        read_on=max(period[-1], *(rule.valid_from for rule in reference.switches.rules)),
         include_off=include_off,
         include_drafts=include_drafts,
         achievable_shares=dict(config.achievable_shares),
         rank_by=rank_by,  # type: ignore[arg-type]  # click has checked it
-        guards=switches.guards,
-        draws=draws,
-        **local,
+        excluded=reference.excluded,
+        campaigns=reference.campaigns,
+        guards=reference.switches.guards,
+        draws=tabulate_draws(factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws),
     )
 
 
@@ -141,7 +126,7 @@ def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> li
         InputError: the log is wrong, or nothing is loaded.
     """
     evidence = gather(config, last_month=last_month)
-    switches = read_switches(evidence.reference.root, config.formulary)
+    switches = evidence.reference.switches
     peers = evidence.practices.lazy().select("practice_code", peer_group=pl.lit("all"))
     found = evaluate_actions(
         read_actions_log(log), switches.rules, evidence.footprint.lazy(), evidence.reference.products, peers,
@@ -150,11 +135,17 @@ def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> li
     return found.collect().to_dicts()
 
 
-def code_lists(config: Config) -> list[dict[str, Any]]:
-    """What a clinical system needs: rule_id, side, bnf_code, product_name, snomed_code, search."""
-    evidence = gather(config)
-    switches = read_switches(evidence.reference.root, config.formulary)
-    return hand_over(switches.rules, evidence.reference.products).collect().to_dicts()
+def code_list(config: Config, wanted: str) -> list[dict[str, Any]]:
+    """What a clinical system needs of one rule: rule_id, side, bnf_code, product_name, snomed_code, search.
+
+    Raises:
+        InputError: there is no such rule.
+    """
+    reference = reference_of(config)
+    rules = {rule.id: rule for rule in reference.switches.rules}
+    if wanted not in rules:
+        raise InputError(f"there is no rule {wanted!r}.", remedy=f"Rules: {', '.join(sorted(rules))}.")
+    return hand_over([rules[wanted]], reference.products).collect().to_dicts()
 
 
 def as_json(found: Found) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Which practices a run is about."""
+"""Which practices a run is about: the configured scope as practice codes, resolved here for report and fetch alike."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -9,62 +10,82 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import date_practices, in_scope
-from prescarbon.reference.definitions import Reference, read_reference
-from prescarbon.reference.places import default_scope
+from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import Store
-from prescarbon.store.organisations import _held
+from prescarbon.store.organisations import held_table
 from prescarbon.tables.organisations import PCN_MEMBERSHIPS, PRACTICE_SNAPSHOTS, PRACTICES, SUB_ICB_PARENTS
 
+EVERYONE = "every practice found"
 
-def _scope(
-    config: Config, reference: Reference, practices: pl.LazyFrame, store: Store, months: Sequence[date]
-) -> tuple[list[str] | None, str, tuple[str, ...]]:
-    """Practice codes to keep (None keeps all), the scope in words, and warnings."""
+
+@dataclass(frozen=True)
+class Scope:
+    """The practices of a run.
+
+    codes  practice codes in order; None is every practice found
+    words  the scope as pages and the manifest say it
+    """
+
+    codes: tuple[str, ...] | None
+    words: str
+
+
+def read_practices(home: Path, reference: Reference) -> pl.LazyFrame:
+    """Table PRACTICES: what was imported, and the reference list for BLMK practices that no imported file names."""
+    files = (held_table(home, table) for table in (PRACTICE_SNAPSHOTS, PCN_MEMBERSHIPS, SUB_ICB_PARENTS))
+    imported = date_practices(*files).collect().lazy()
+    fallback = reference.blmk.join(imported.select("practice_code").unique(), on="practice_code", how="anti")
+    return PRACTICES.admit(pl.concat([imported, fallback]).sort("practice_code", "valid_from"))
+
+
+def resolve_scope(config: Config, reference: Reference, practices: pl.LazyFrame) -> Scope:
+    """The configured scope over the practices known.
+
+    practices  table PRACTICES, as `read_practices` gives it
+
+    Raises:
+        InputError: an entry is no scope, or its file of codes cannot be read.
+    """
     if "all" in config.scope:
-        return None, "every practice found", ()
+        return Scope(None, EVERYONE)
     if config.scope == ("gp",):
         is_gp = practices.filter(pl.col("setting") == "GP practice")
-        return sorted(is_gp.collect()["practice_code"].unique()), "GP practices of the organisations files", ()
-    known = pl.concat([practices, default_scope(reference.root)], how="vertical")
-    codes = sorted(in_scope(known, expand_scope(config.scope)).collect()["practice_code"].unique())
+        return Scope(_codes(is_gp), "GP practices of the organisations files")
+    # the reference list too: an imported file may call a BLMK practice closed, its past months stay in scope
+    known = pl.concat([practices, reference.blmk])
     words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)
-    found = store.scan(months).filter(pl.col("practice_code").is_in(codes)).head(1).collect()
-    if found.height:
-        return codes, words, ()
-    if config.is_scope_given:
-        raise InputError(
-            f"no row of {', '.join(m.strftime('%Y-%m') for m in months)} belongs to the scope {words}.",
-            remedy="Check the codes, or use --scope all.",
-        )
-    warning = (
-        f"None of the loaded months has a row of the default scope, {words}; "
-        "this run shows every practice found. Set `scope` to choose."
-    )
-    return None, "every practice found", (warning,)
+    return Scope(_codes(in_scope(known, expand_scope(config.scope))), words)
 
 
 def scope_codes(config: Config) -> list[str] | None:
-    """Practice codes of the configured scope; None where the scope is every practice."""
-    if "all" in config.scope:
-        return None
-    root = read_reference(config.reference).root
-    known = [read_practices(config.home, root), default_scope(root)]
-    codes: set[str] = set()
-    for practices in known:
-        codes |= set(in_scope(practices, expand_scope(config.scope)).collect()["practice_code"])
-    return sorted(codes)
+    """Practice codes of the configured scope, for fetching; None where the scope is every practice."""
+    reference = reference_of(config)
+    codes = resolve_scope(config, reference, read_practices(config.home, reference)).codes
+    return None if codes is None else list(codes)
 
 
-def check_practice_code(code: str) -> str:
-    """The code in capitals.
+def scope_with_rows(
+    scope: Scope, config: Config, store: Store, months: Sequence[date]
+) -> tuple[Scope, tuple[str, ...]]:
+    """The scope that has rows in the months, and warnings: the default scope gives way to every practice, and says so.
 
     Raises:
-        InputError: it has not the shape of an ODS code.
+        InputError: a scope that the user chose has no row.
     """
-    tidy = code.strip().upper()
-    if not (tidy.isascii() and tidy.isalnum() and 3 <= len(tidy) <= 12):
-        raise InputError(f"{code!r} is not a practice code.", remedy="An ODS code looks like K81001.")
-    return tidy
+    if scope.codes is None:
+        return scope, ()
+    if store.scan(months).filter(pl.col("practice_code").is_in(scope.codes)).head(1).collect().height:
+        return scope, ()
+    if config.is_scope_given:
+        raise InputError(
+            f"no row of {', '.join(m.strftime('%Y-%m') for m in months)} belongs to the scope {scope.words}.",
+            remedy="Check the codes, or use --scope all.",
+        )
+    warning = (
+        f"None of the loaded months has a row of the default scope, {scope.words}; "
+        "this run shows every practice found. Set `scope` to choose."
+    )
+    return Scope(None, EVERYONE), (warning,)
 
 
 def expand_scope(scope: Sequence[str]) -> tuple[str, ...]:
@@ -92,11 +113,17 @@ def expand_scope(scope: Sequence[str]) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def read_practices(home: Path, reference_root: Path) -> pl.LazyFrame:
-    """Table PRACTICES: what was imported, and the reference list for BLMK practices that no imported file names."""
-    snapshots = _held(home, PRACTICE_SNAPSHOTS)
-    imported = date_practices(snapshots, _held(home, PCN_MEMBERSHIPS), _held(home, SUB_ICB_PARENTS)).collect().lazy()
-    fallback = default_scope(reference_root).join(
-        imported.select("practice_code").unique(), on="practice_code", how="anti"
-    )
-    return PRACTICES.admit(pl.concat([imported, fallback]).sort("practice_code", "valid_from"))
+def check_practice_code(code: str) -> str:
+    """The code in capitals.
+
+    Raises:
+        InputError: it has not the shape of an ODS code.
+    """
+    tidy = code.strip().upper()
+    if not (tidy.isascii() and tidy.isalnum() and 3 <= len(tidy) <= 12):
+        raise InputError(f"{code!r} is not a practice code.", remedy="An ODS code looks like K81001.")
+    return tidy
+
+
+def _codes(practices: pl.LazyFrame) -> tuple[str, ...]:
+    return tuple(sorted(practices.select(pl.col("practice_code").unique()).collect()["practice_code"]))

@@ -1,7 +1,6 @@
-"""What moved and how it compares: trend with limits and signals, volume × mix × factor, peers, KPIs against targets."""
+"""What moved and how it compares: trend with limits and signals, volume × mix × factor, practices beside their peers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +8,7 @@ import polars as pl
 
 from prescarbon.config import Config, parse_months
 from prescarbon.errors import InputError
+from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.change import split_change, split_change_by_product
 from prescarbon.model.measures.comparison import (
     funnel_of_means,
@@ -19,19 +19,12 @@ from prescarbon.model.measures.comparison import (
     spread_by,
 )
 from prescarbon.model.measures.trend import dispensing_days, last_year, per_dispensing_day, rolling_year
-from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import LEVELS
-from prescarbon.pipeline.series import BY, _measures, _values, monthly_values, signals_of
+from prescarbon.pipeline.evidence import MONTHS_IN_PERIOD, Evidence, everyone, gather
+from prescarbon.pipeline.memberships import LEVELS, PLACE, check_level
+from prescarbon.pipeline.series import BY, chosen_measures, signals_of
 from prescarbon.store.organisations import read_practice_traits
 
 Funnel = Callable[[pl.LazyFrame, Sequence[str]], pl.LazyFrame]
-YEAR = 12
-
-
-def _everything(config: Config, last_month: date | None) -> Evidence:
-    return gather(
-        replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0), last_month=last_month, is_light=True
-    )
 
 
 def trend(
@@ -42,9 +35,11 @@ def trend(
     Raises:
         InputError: no such measure, level or organisation.
     """
-    evidence = _everything(config, last_month)
-    (one,) = _measures(evidence, [measure])
-    monthly = monthly_values(evidence, [one], level).filter(pl.col("level") == level)
+    check_level(level, (*LEVELS, PLACE))
+    evidence = gather(everyone(config), last_month=last_month, is_light=True)
+    (one,) = chosen_measures(evidence, [measure])
+    each_month = evidence.measure([one], [level], [(m, m) for m in evidence.months])
+    monthly = each_month.lazy().with_columns(month="period_end")
     if organisation:
         monthly = monthly.filter(pl.col("organisation_code") == organisation)
     days = dispensing_days(evidence.months[0], evidence.months[-1])
@@ -80,20 +75,19 @@ def change(
     Raises:
         InputError: a period has no loaded month, or the organisation no rows.
     """
-    if level not in LEVELS:
-        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(LEVELS)}.")
+    check_level(level)
     evidence = gather(config)
     months = evidence.months
     periods = {
-        "before": _months_in(months, before) if before else months[-2 * YEAR : -YEAR],
-        "after": _months_in(months, after) if after else months[-YEAR:],
+        "before": _months_in(months, before) if before else months[-2 * MONTHS_IN_PERIOD : -MONTHS_IN_PERIOD],
+        "after": _months_in(months, after) if after else months[-MONTHS_IN_PERIOD:],
     }
     if not all(periods.values()):
         raise InputError("a period has no loaded month.", remedy="Give --before and --after as 2024-01:2024-12.")
     members = evidence.practices.lazy().select("practice_code", organisation_code=LEVELS[level])
     inhalers = (
         evidence.footprint.lazy()
-        .filter(pl.col("reads_as") != "not an inhaler")
+        .filter(IS_INHALER)
         .with_columns(
             period=pl.when(pl.col("month").is_in(periods["before"]))
             .then(pl.lit("before"))
@@ -126,17 +120,15 @@ def compare(config: Config, measure: str, *, peers: str, last_month: date | None
         InputError: no such measure or peers, or the measure is neither a share nor kg per inhaler.
     """
     evidence = gather(config, last_month=last_month)
-    (one,) = _measures(evidence, [measure])
-    period = evidence.months[-YEAR:]
+    (one,) = chosen_measures(evidence, [measure])
+    period = evidence.period
     if measure == "kg_per_inhaler":
-        rows = evidence.footprint.lazy().filter(
-            pl.col("month").is_in(period) & (pl.col("reads_as") != "not an inhaler")
-        )
+        rows = evidence.footprint.lazy().filter(pl.col("month").is_in(period) & (IS_INHALER))
         spread = spread_by(rows, ["practice_code"]).with_columns(judge_gate(pl.col("count")))
         funnel: Funnel = funnel_of_means
         values = spread.rename({"practice_code": "organisation_code"})
     elif one.denominator is not None and one.unit.startswith("share"):
-        shares = _values(evidence, [one], "practice", [(period[0], period[-1])])
+        shares = evidence.measure([one], ["practice"], [(period[0], period[-1])]).lazy()
         values, funnel = shares.filter(pl.col("denominator").is_not_null()), funnel_of_proportions
     else:
         raise InputError(

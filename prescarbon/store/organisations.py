@@ -8,7 +8,7 @@ from prescarbon.tables.organisations import LIST_SIZES, PRACTICE_TRAITS
 from prescarbon.tables.schema import Table
 
 
-def _held(home: Path, table: Table) -> pl.LazyFrame:
+def held_table(home: Path, table: Table) -> pl.LazyFrame:
     """All rows of a table; where two files give one key, the fuller file counts, then the greater hash."""
     files = sorted((home / "organisations").glob(f"{table.name}-*.parquet"))
     files = [f for f in files if f.with_suffix(".json").exists()]  # the manifest comes last: without it, unfinished
@@ -31,9 +31,9 @@ def _held(home: Path, table: Table) -> pl.LazyFrame:
 
 def read_list_sizes(home: Path) -> pl.LazyFrame:
     """Table LIST_SIZES as imported, one row a practice and month; none imported, no rows."""
-    return _held(home, LIST_SIZES)
+    return held_table(home, LIST_SIZES)
 
 
 def read_practice_traits(home: Path) -> pl.LazyFrame:
     """Table PRACTICE_TRAITS as imported: one row a practice, month and file that speaks of it."""
-    return _held(home, PRACTICE_TRAITS)
+    return held_table(home, PRACTICE_TRAITS)

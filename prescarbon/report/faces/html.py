@@ -83,9 +83,12 @@ class HtmlPages:
         """The page of the whole scope, for the SRO."""
         return self._render("ics.html", page=page, faces=ICS_FACES)
 
-    def index(self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str]) -> str:
-        """The index over all practices, grouped by PCN; pcns are the addresses of PCN pages by code."""
-        return self._render("index.html", rows=rows, totals=totals, pcns=pcns)
+    def index(self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str], *, is_whole: bool = True) -> str:
+        """The index over all practices, grouped by PCN; pcns are the addresses of PCN pages by code.
+
+        is_whole  the pack has the SRO's page, the slide and the tables too
+        """
+        return self._render("index.html", rows=rows, totals=totals, pcns=pcns, is_whole=is_whole)
 
     def _render(self, template: str, **values: Any) -> str:
         return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **values)

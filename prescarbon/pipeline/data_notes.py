@@ -1,0 +1,76 @@
+"""What a run has to say of its data: codes nobody knows, codes that disagree, practices never asked for, coverage."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from prescarbon.errors import CoverageError
+from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.witness import find_disagreements
+from prescarbon.pipeline.scope import Scope
+from prescarbon.reference.definitions import Reference
+from prescarbon.store.months import MonthManifest
+
+MISSING_SHOWN = 20
+
+
+def not_held(manifests: Sequence[MonthManifest], scope: Scope) -> tuple[str, ...]:
+    """A month that was fetched for other practices than the scope's speaks of part of it: which, and how to get the rest."""
+    return ()
+
+
+def unknown_codes(footprint: pl.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
+    """A respiratory code that the reference does not hold is loud."""
+    unknown = (
+        footprint.filter(pl.col("reads_as") == "not known")
+        .group_by("bnf_code", "series_code")
+        .agg(pl.col("items").sum())
+    )
+    listed = [
+        f"{names[r['series_code']]} ({r['bnf_code']}, {r['items']} items)" for r in unknown.sort("bnf_code").to_dicts()
+    ]
+    if not listed:
+        return ()
+    words = "; ".join(listed[:MISSING_SHOWN])
+    return (f"{len(listed)} respiratory codes are not in the reference and carry no kilogram: {words}.",)
+
+
+def disagreements(prescribing: pl.LazyFrame, reference: Reference) -> tuple[str, ...]:
+    """SNOMED codes beside more than one product: a data note."""
+    rows = find_disagreements(prescribing, reference.series).collect()
+    if rows.is_empty():
+        return ()
+    first = rows.row(0, named=True)
+    return (
+        f"{rows.height} SNOMED codes stand beside BNF codes of two products in one month; BNF was used. "
+        f"The first: {first['snomed_code']} in {first['month']:%Y-%m} beside {first['bnf_codes']}.",
+    )
+
+
+def check_coverage(footprint: pl.DataFrame, names: Mapping[str, str], floor: float) -> None:
+    """Stop where too few inhaler items carry a factor.
+
+    floor  least share (0–1)
+
+    Raises:
+        CoverageError: it is not reached; the sentence names the largest products without a factor.
+    """
+    inhalers = footprint.filter(IS_INHALER)
+    items = int(inhalers["items"].sum())
+    missing = inhalers.filter(pl.col("kg_co2e").is_null())
+    share = 1 - int(missing["items"].sum()) / items if items else 1.0
+    if share >= floor:
+        return
+    worst = (
+        missing.group_by("series_code")
+        .agg(pl.col("items").sum())
+        .sort(["items", "series_code"], descending=[True, False])
+    )
+    listed = "; ".join(
+        f"{names.get(r['series_code'], '')} ({r['series_code']}, {r['items']} items)"
+        for r in worst.head(MISSING_SHOWN).to_dicts()
+    )
+    raise CoverageError(
+        f"only {share:.1%} of inhaler items carry a factor, the floor is {floor:.0%}. Without one: {listed}.",
+        remedy="Add factors (`prescarbon factors import`) or lower coverage_floor.",
+    )
