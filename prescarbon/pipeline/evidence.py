@@ -201,7 +201,8 @@ def _practices_of(
     """One row a practice in the footprint: membership in force, else what the prescribing rows print."""
     codes = footprint.select("practice_code").unique().sort("practice_code")
     force = (
-        practices_in_force(practices, month, membership)
+        practices_in_force(practices, [month], membership)
+        .drop("month")
         .collect()
         .unique("practice_code", keep="last", maintain_order=True)
     )

@@ -15,21 +15,14 @@ SCOPE = "all practices in scope"
 def memberships(evidence: Evidence, level: str) -> pl.LazyFrame:
     """practice_code, month, organisation_code, level, setting of every practice with rows, month by month."""
     practices = read_practices(evidence.config.home, evidence.reference.root).collect().lazy()
-    months = []
-    for month in evidence.months:
-        force = practices_in_force(practices, month, evidence.config.membership)
-        code = _organisation(evidence, level)
-        months.append(
-            force.select(
-                "practice_code",
-                pl.lit(month).alias("month"),
-                code.alias("organisation_code"),
-                pl.lit(level).alias("level"),
-                pl.col("setting").cast(pl.String),
-            )
-        )
+    known = practices_in_force(practices, evidence.months, evidence.config.membership).select(
+        "practice_code",
+        "month",
+        _organisation(evidence, level).alias("organisation_code"),
+        pl.lit(level).alias("level"),
+        pl.col("setting").cast(pl.String),
+    )
     with_rows = evidence.footprint.lazy().select("practice_code", "month").unique()
-    known = pl.concat(months)
     if level in (
         "sub-icb",
         "icb",
