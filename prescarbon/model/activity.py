@@ -35,16 +35,11 @@ def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
         prescribing.with_columns(quantity=pl.when(is_respiratory()).then("quantity"))
         .group_by(*KEYS, "quantity")
         .agg(
-            pl.col("items", "total_quantity", "nic_gbp", "actual_cost_gbp").sum(),
+            pl.col("items", "total_quantity").sum(),
+            known_sum("nic_gbp"),
+            known_sum("actual_cost_gbp"),
             pl.len().cast(pl.Int64).alias("rows"),
-            pl.col("nic_gbp").count().alias("nic_rows"),
-            pl.col("actual_cost_gbp").count().alias("cost_rows"),
         )
-        .with_columns(  # a sum of nothing is 0 in polars; unknown must stay null
-            nic_gbp=pl.when(pl.col("nic_rows") > 0).then("nic_gbp"),
-            actual_cost_gbp=pl.when(pl.col("cost_rows") > 0).then("actual_cost_gbp"),
-        )
-        .drop("nic_rows", "cost_rows")
     )
 
 
