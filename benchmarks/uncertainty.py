@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from prescarbon.model.measures.trend import find_signals
-from prescarbon.model.uncertainty import draw_factors, intervals_by, kg_interval, rank_interval, rank_stability
+from prescarbon.model.uncertainty import draw_factors, intervals_by
 from prescarbon.tables.schema import KG
 
 PRACTICES, PRODUCTS, DRAWS = 90, 600, 1000
@@ -28,8 +28,8 @@ def best_of(times: int, task: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFrame, np.ndarray]:
-    """Footprint rows, factors and devices of no real practice."""
+def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Footprint rows and factors of no real practice."""
     central = rng.uniform(0.5, 40, PRODUCTS)
     names = [f"product {i:03}" for i in range(PRODUCTS)]
     factors = pl.DataFrame({"factor_id": names, "shared_key": names, "kg_co2e": central}).with_columns(
@@ -44,14 +44,13 @@ def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFr
         }
     ).join(factors, on="factor_id")
     footprint = rows.with_columns((pl.col("kg_low", "kg_co2e", "kg_high") * pl.col("devices")).round(6).cast(KG))
-    return footprint.lazy(), factors.lazy(), devices
+    return footprint.lazy(), factors.lazy()
 
 
 def main() -> None:
     """Print one line a task."""
     rng = np.random.default_rng(1)
-    footprint, factors, devices = made_up_footprint(rng)
-    draws = draw_factors(factors, 1, DRAWS)
+    footprint, factors = made_up_footprint(rng)
     months = pl.date_range(date(2020, 12, 1), date(2025, 12, 1), "1mo", eager=True).alias("month")
     areas = pl.DataFrame({"organisation_code": [f"A{i:03}" for i in range(AREAS)]})
     series = areas.join(months.to_frame(), how="cross").with_columns(
@@ -59,11 +58,9 @@ def main() -> None:
     )
     tasks: dict[str, Callable[[], object]] = {
         f"draws, {PRODUCTS} factors × {DRAWS}": lambda: draw_factors(factors, 1, DRAWS),
-        f"intervals, {PRACTICES} × {PRODUCTS} × {DRAWS}, from devices": lambda: kg_interval(devices, draws),
-        "the same from the footprint, draws included": lambda: intervals_by(
+        f"intervals, {PRACTICES} × {PRODUCTS} × {DRAWS}, from the footprint, draws included": lambda: intervals_by(
             footprint, factors, ["practice_code"], 1, DRAWS
         ).collect(),
-        "rank stability and rank interval": lambda: (rank_stability(devices, draws), rank_interval(devices @ draws)),
         f"XmR with four rules, {AREAS} areas × {MONTHS} months": lambda: find_signals(
             series.lazy(), by=["organisation_code"]
         ).collect(),

@@ -6,9 +6,12 @@ the few thousand respiratory sums, whether the quantity counted devices, capsule
 
 import polars as pl
 
+from prescarbon.model.sums import known_sum
 from prescarbon.tables.prescribing import ACTIVITY, READS_AS
 from prescarbon.tables.schema import COST, GBP, QUANTITY
 
+NOT_AN_INHALER = "not an inhaler"
+IS_INHALER = pl.col("reads_as") != NOT_AN_INHALER
 KEYS = ["month", "practice_code", "bnf_code"]
 MANY_DEVICES_AN_ITEM = 9  # docs/explanation/method.md#quantities; OpenPrescribing's code-month rule has the same bound
 CHEAP_UNIT = 1.5  # a unit at up to 1.5 × (pack price ÷ doses) is a dose, not a device
@@ -32,16 +35,11 @@ def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
         prescribing.with_columns(quantity=pl.when(is_respiratory()).then("quantity"))
         .group_by(*KEYS, "quantity")
         .agg(
-            pl.col("items", "total_quantity", "nic_gbp", "actual_cost_gbp").sum(),
+            pl.col("items", "total_quantity").sum(),
+            known_sum("nic_gbp"),
+            known_sum("actual_cost_gbp"),
             pl.len().cast(pl.Int64).alias("rows"),
-            pl.col("nic_gbp").count().alias("nic_rows"),
-            pl.col("actual_cost_gbp").count().alias("cost_rows"),
         )
-        .with_columns(  # a sum of nothing is 0 in polars; unknown must stay null
-            nic_gbp=pl.when(pl.col("nic_rows") > 0).then("nic_gbp"),
-            actual_cost_gbp=pl.when(pl.col("cost_rows") > 0).then("actual_cost_gbp"),
-        )
-        .drop("nic_rows", "cost_rows")
     )
 
 
@@ -87,11 +85,11 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
     is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & (unit_price >= DEAR_UNIT * pack_price)
     reads_as = (
         pl.when(pl.col("quantity").is_null() | pl.col("is_listed"))
-        .then(pl.lit("not an inhaler"))
+        .then(pl.lit(NOT_AN_INHALER))
         .when(pl.col("device_type").is_null())
         .then(pl.lit("not known"))
         .when(pl.col("units_per_device").is_null())  # nebuliser liquids and spacers: no count of inhalers
-        .then(pl.lit("not an inhaler"))
+        .then(pl.lit(NOT_AN_INHALER))
         .when((pl.col("units_per_device") > 1) & is_priced_as_packs)
         .then(pl.lit("packs"))
         .when(pl.col("units_per_device") > 1)
@@ -109,7 +107,7 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
         .join(listed, on="bnf_code", how="left", validate="m:1")
         .with_columns(reads_as=reads_as)
         .group_by(*KEYS, "reads_as")
-        .agg(pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in sums)
+        .agg(known_sum(name) for name in sums)
         .with_columns(
             pl.col("total_quantity").cast(QUANTITY),
             pl.col("nic_gbp").cast(GBP),
@@ -129,6 +127,3 @@ def presentation_names(prescribing: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("bnf_code", maintain_order=True)
         .agg(pl.col("presentation_name").last())
     )
-
-
-IS_INHALER = pl.col("reads_as") != "not an inhaler"

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from prescarbon.model.activity import in_force
+from prescarbon.model.activity import IS_INHALER, in_force
+from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.prescribing import FOOTPRINT, METHODS
-from prescarbon.tables.schema import KG
+from prescarbon.tables.schema import KG, MONTHS_IN_YEAR
 
 
 def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
@@ -30,7 +31,7 @@ def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFram
     )
 
 
-def base_prices(activity: pl.LazyFrame, base_months: int = 12) -> pl.LazyFrame:
+def base_prices(activity: pl.LazyFrame, base_months: int = MONTHS_IN_YEAR) -> pl.LazyFrame:
     """bnf_code → price_gbp of one unit of quantity: constant prices, so that a price jump is no carbon.
 
     activity     table ACTIVITY
@@ -76,36 +77,34 @@ def estimate_footprint(
     method    docs/explanation/method.md
     """
     month_and_code = ["month", "bnf_code"]
-    kilograms = ["kg_low", "kg_co2e", "kg_high"]
     counted = count_devices(activity, products)
     by_device = in_force(activity, factors.rename({"key": "bnf_code"})).select(
-        *month_and_code, "factor_id", pl.col("key_kind").cast(pl.String), *kilograms
+        *month_and_code, "factor_id", pl.col("key_kind").cast(pl.String), *KILOGRAMS
     )
     by_spend = in_force(activity, spend_factors(activity, spend)).select(
         *month_and_code,
         pl.col("factor_id").alias("spend_id"),
-        *(pl.col(k).alias(f"{k}_a_gbp") for k in kilograms),
+        *(pl.col(k).alias(f"{k}_a_gbp") for k in KILOGRAMS),
     )
-    is_inhaler = pl.col("reads_as") != "not an inhaler"
     gbp = pl.col("total_quantity").cast(pl.Float64) * pl.col("price_gbp")
     return (
         counted.join(by_device, on=month_and_code, how="left", validate="m:1")
         .join(by_spend, on=month_and_code, how="left", validate="m:1")
         .join(prices, on="bnf_code", how="left", validate="m:1")
         .with_columns(
-            pl.when(is_inhaler).then(pl.col(k) * pl.col("devices")).otherwise(pl.col(f"{k}_a_gbp") * gbp).alias(k)
-            for k in kilograms
+            pl.when(IS_INHALER).then(pl.col(k) * pl.col("devices")).otherwise(pl.col(f"{k}_a_gbp") * gbp).alias(k)
+            for k in KILOGRAMS
         )
         .with_columns(
-            pl.col(kilograms).round(6).cast(KG),
+            pl.col(KILOGRAMS).round(6).cast(KG),
             method=pl.when(pl.col("kg_co2e").is_null())
             .then(pl.lit("unknown"))
-            .when(is_inhaler)
+            .when(IS_INHALER)
             .then("key_kind")
             .otherwise(pl.lit("spend"))
             .cast(METHODS),
             factor_id=pl.when(pl.col("kg_co2e").is_not_null()).then(
-                pl.when(is_inhaler).then("factor_id").otherwise("spend_id")
+                pl.when(IS_INHALER).then("factor_id").otherwise("spend_id")
             ),
         )
         .select(FOOTPRINT.names)

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables.organisations import LIST_SIZES, PRACTICES, SETTINGS
+from prescarbon.tables.organisations import LEVELS, LIST_SIZES, PRACTICES, SETTINGS
+from prescarbon.tables.schema import FOREVER
 
-FOREVER = date(9999, 12, 31)
 # commissioner codes of BLMK: the sub-ICB location since 1 April 2021 and the three CCGs before (epraccur, columns 15 and 16)
 BLMK_SUB_ICB_CODES = ("M1J4Y", "06F", "06P", "04F")
-SCOPE_COLUMNS = {"pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
+SCOPE_COLUMNS = {level: column for level, column in LEVELS.items() if level != "practice"}  # a practice is its code
 PRACTICE_CODE = re.compile(r"[A-Z0-9]{3,8}")
 MEMBERSHIPS = ("as then", "as now")
 MERGED = ["practice_name", "setting", "pcn_code", "pcn_name", "sub_icb_code", "icb_code"]
@@ -135,14 +135,15 @@ def _newest_parents(parents: pl.LazyFrame) -> pl.LazyFrame:
     return newest.select("sub_icb_code", icb_of_sub_icb="icb_code")
 
 
-def practices_in_force(practices: pl.LazyFrame, month: date, membership: str = "as then") -> pl.LazyFrame:
-    """One row a practice: what held on the first day of the month, or holds now.
+def practices_in_force(practices: pl.LazyFrame, months: Sequence[date], membership: str = "as then") -> pl.LazyFrame:
+    """One row a practice × month: what held on the first day of each month, or holds now.
 
     practices   table PRACTICES, from one or several lists (the first row of equal dates counts)
-    month       first of month
+    months      firsts of months, in any order
     membership  "as then": the newest row that starts by that day, else the earliest; "as now": the newest row
-    returns     PRACTICES plus is_active (open in the month), state (active, not open yet, closed, not in use) and
-                is_assumed (no source reaches back to the month: the earliest later sub-ICB location is used)
+    returns     month, then PRACTICES plus is_active (open in the month), state (active, not open yet, closed, not in
+                use) and is_assumed (no source reaches back to the month: the earliest later sub-ICB location is used);
+                sorted by month and practice_code
 
     Raises:
         InputError: membership is another word.
@@ -150,30 +151,42 @@ def practices_in_force(practices: pl.LazyFrame, month: date, membership: str = "
     if membership not in MEMBERSHIPS:
         raise InputError(f"{membership!r} is no membership.", where="membership", remedy='Use "as then" or "as now".')
     by = "practice_code"
-    ordered = practices.unique([by, "valid_from"], keep="first", maintain_order=True).sort(by, "valid_from")
-    known = ordered.with_columns(
-        known_sub_icb=pl.col("sub_icb_code").fill_null(strategy="backward").over(by),
-        known_icb=pl.col("icb_code").fill_null(strategy="backward").over(by),
-        last_day=pl.col("valid_to").max().over(by),
+    known = (
+        practices.unique([by, "valid_from"], keep="first", maintain_order=True)
+        .sort(by, "valid_from")
+        .with_columns(
+            known_sub_icb=pl.col("sub_icb_code").fill_null(strategy="backward").over(by),
+            known_icb=pl.col("icb_code").fill_null(strategy="backward").over(by),
+            last_day=pl.col("valid_to").max().over(by),
+        )
     )
-    has_begun = pl.col("valid_from") <= month if membership == "as then" else pl.lit(True)
-    first, last_of_month = pl.lit(month), pl.lit(month).dt.month_end()
+    wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
+    earliest = known.group_by(by).agg(earliest=pl.col("valid_from").min(), newest=pl.col("valid_from").max())
+    begun = known.select(by, begun="valid_from").sort("begun", by)
+    is_as_then = membership == "as then"
+    chosen = (
+        earliest.join(wanted, how="cross")
+        .sort("month", by)
+        .join_asof(begun, left_on="month", right_on="begun", by=by, strategy="backward", check_sortedness=False)
+        .select(
+            "month",
+            by,
+            # the newest row that has begun; where none has, the earliest
+            valid_from=pl.coalesce("begun", "earliest") if is_as_then else "newest",
+            has_begun=pl.col("begun").is_not_null() if is_as_then else pl.lit(True),
+        )
+    )
     state = (
-        pl.when(pl.col("opened") > last_of_month)
+        pl.when(pl.col("opened") > pl.col("month").dt.month_end())
         .then(pl.lit("not open yet"))
-        .when(pl.col("closed") < first)
+        .when(pl.col("closed") < pl.col("month"))
         .then(pl.lit("closed"))
-        .when(pl.col("last_day") < first)
+        .when(pl.col("last_day") < pl.col("month"))
         .then(pl.lit("not in use"))
         .otherwise(pl.lit("active"))
     )
     return (
-        known.with_columns(has_begun=has_begun)
-        # the newest row that has begun; where none has, the earliest
-        .with_columns(
-            choice=pl.when("has_begun").then("valid_from").max().over(by).fill_null(pl.col("valid_from").min().over(by))
-        )
-        .filter(pl.col("valid_from") == pl.col("choice"))
+        chosen.join(known, on=[by, "valid_from"], how="left", validate="m:1")
         .with_columns(
             is_assumed=~pl.col("has_begun")
             | (pl.col("sub_icb_code").is_null() & pl.col("known_sub_icb").is_not_null()),
@@ -182,8 +195,8 @@ def practices_in_force(practices: pl.LazyFrame, month: date, membership: str = "
             state=state,
         )
         .with_columns(is_active=pl.col("state") == "active")
-        .select(*PRACTICES.names, "is_active", "state", "is_assumed")
-        .sort(by)
+        .select("month", *PRACTICES.names, "is_active", "state", "is_assumed")
+        .sort("month", by)
     )
 
 

@@ -1,4 +1,4 @@
-"""Shared factor draws → intervals and rank stability: one draw is one possible world, the same for every organisation.
+"""Shared factor draws → intervals of kilograms: one draw is one possible world, the same for every organisation.
 
 A factor's error does not differ by practice: if Ventolin's can holds more propellant than thought, it does so for
 all. So two practices move together, and a rank can be stable although both intervals are wide.
@@ -19,13 +19,12 @@ import numpy.typing as npt
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.schema import KG
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 PERCENTILES = (5, 95)  # docs/explanation/method.md: every printed interval
-KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
 GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
 ORGANISATIONS_AT_ONCE = 2_000  # bounds memory: 2,000 × 1,000 draws are 16 MB
 
@@ -55,47 +54,6 @@ def draw_factors(factors: pl.LazyFrame, seed: int, draws: int = 1000) -> Floats:
     position = draw_positions([str(k) for k in keys], seed, draws)[place]
     below, above = (central - low)[:, None], (high - central)[:, None]
     return np.asarray(central[:, None] + np.where(position < 0, below, above) * position, dtype=np.float64)
-
-
-def kg_interval(devices: Floats, draws: Floats) -> tuple[Floats, Floats]:
-    """(organisation × product) devices, (product × draw) kg a device → low, high kg by organisation (5th, 95th percentile)."""
-    return _interval(devices @ draws)
-
-
-def share_interval(before: Floats, after: Floats, draws: Floats) -> tuple[Floats, Floats]:
-    """Low and high of kg after ÷ kg before by organisation, both in the same world: most of the factor error cancels.
-
-    before, after  (organisation × product) devices; an organisation without kg before gets NaN
-    """
-    then = before @ draws
-    shares = np.divide(after @ draws, then, out=np.full_like(then, np.nan), where=then > 0)
-    return _interval(shares)
-
-
-def rank_stability(devices: Floats, draws: Floats, top: int = 5) -> Floats:
-    """Share of draws (0–1) in which each organisation, or line, is among the `top` with most kg; ties all count as in."""
-    kg = devices @ draws
-    if top >= len(kg):
-        return np.ones(len(kg))
-    threshold = np.partition(kg, len(kg) - top, axis=0)[len(kg) - top]
-    return np.asarray((kg >= threshold).mean(axis=1), dtype=np.float64)
-
-
-def rank_interval(worlds: Floats) -> tuple[Ints, Ints]:
-    """(organisation × draw) values → best and worst rank by organisation (5th, 95th percentile); rank 1 is the largest.
-
-    Equal values share the better rank. Worlds are `devices @ draws`, or `comparison.count_worlds`.
-    """
-    order = np.argsort(-worlds, axis=0, kind="stable")
-    ranked = np.take_along_axis(worlds, order, axis=0)
-    place = np.arange(len(worlds))[:, None]
-    is_new = np.ones_like(ranked, dtype=bool)
-    is_new[1:] = ranked[1:] != ranked[:-1]
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.maximum.accumulate(np.where(is_new, place, 0), axis=0) + 1, axis=0)
-    best = np.percentile(ranks, PERCENTILES[0], axis=1, method="lower")
-    worst = np.percentile(ranks, PERCENTILES[1], axis=1, method="higher")
-    return best.astype(np.int64), worst.astype(np.int64)
 
 
 def intervals_by(

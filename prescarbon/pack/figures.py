@@ -8,9 +8,10 @@ import polars as pl
 
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
-from prescarbon.pipeline.evidence import MONTHS_IN_PERIOD, Evidence
+from prescarbon.pipeline.evidence import Evidence
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_TREND = 24
@@ -72,7 +73,7 @@ def build_figures(
     notes       sentences about the data that hold for every practice
     """
     months = sorted(footprint["month"].unique())
-    period, trend_months = months[-MONTHS_IN_PERIOD:], months[-MONTHS_IN_TREND:]
+    period, trend_months = months[-MONTHS_IN_YEAR:], months[-MONTHS_IN_TREND:]
     now = footprint.filter(pl.col("month").is_in(period))
     drawn = {
         (row[CODE], row["part"], row["key"]): _interval(row) for row in intervals.to_dicts()

@@ -12,14 +12,16 @@ from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.change import split_change
 from prescarbon.model.measures.comparison import funnel_of_means, judge_gate, spread_by
 from prescarbon.pack.england import England, england_figures
-from prescarbon.pipeline.evidence import MONTHS_IN_PERIOD, REPORTED_LEVELS, Evidence
+from prescarbon.pipeline.evidence import REPORTED_LEVELS, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
-from prescarbon.pipeline.memberships import GROUP, members_now
+from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
 from prescarbon.pipeline.series import chosen_measures, monthly_values, signals_of
 from prescarbon.reference.wording import Wording
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together, action_from, together_from
+from prescarbon.tables.organisations import GROUP
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
@@ -86,7 +88,7 @@ class Findings:
     @cached_property
     def verdicts(self) -> Mapping[str, str | None]:
         """practice_code → words for its kg an inhaler among the others; nobody is judged on less than twelve months."""
-        if len(self.evidence.period) < MONTHS_IN_PERIOD:
+        if len(self.evidence.period) < MONTHS_IN_YEAR:
             return {}
         now = self.evidence.footprint.lazy().filter(pl.col("month").is_in(self.evidence.period) & IS_INHALER)
         spread = spread_by(now, ["practice_code"]).with_columns(judge_gate(pl.col("count")), group=pl.lit("all"))
@@ -150,9 +152,9 @@ class Findings:
     def _changes(self) -> dict[tuple[str, str], Change]:
         """(level, organisation) → the last twelve months beside the twelve before; none where they are not loaded."""
         months = self.evidence.months
-        if len(months) < 2 * MONTHS_IN_PERIOD:
+        if len(months) < 2 * MONTHS_IN_YEAR:
             return {}
-        before, after = months[-2 * MONTHS_IN_PERIOD : -MONTHS_IN_PERIOD], self.evidence.period
+        before, after = months[-2 * MONTHS_IN_YEAR : -MONTHS_IN_YEAR], self.evidence.period
         is_before, is_after = (pl.col("month").is_in(months) for months in (before, after))
         period = pl.when(is_before).then(pl.lit("before")).when(is_after).then(pl.lit("after"))
         members = members_now(self.evidence.practices, self.evidence.reference.places, REPORTED_LEVELS)

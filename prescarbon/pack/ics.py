@@ -10,7 +10,7 @@ from prescarbon.pack.findings import SIGNAL_KEYS, Findings
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.kpis import Kpis
 from prescarbon.pipeline.measures import published_values, reconcile
-from prescarbon.pipeline.memberships import GROUP, NO_PLACE, PLACE, SCOPE
+from prescarbon.pipeline.memberships import NO_PLACE, SCOPE
 from prescarbon.pipeline.series import charted_value
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.safety import page_name
@@ -19,6 +19,7 @@ from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Series, SignalPoint
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
+from prescarbon.tables.organisations import GROUP, PLACE
 
 GAS_PREFIXES = ("1501020", "191500000BD")
 
@@ -33,7 +34,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         inhaler_kg=inhalers,
         kg_per_1000=inhalers.times(1000 / people) if inhalers and people else None,
         total_kg=findings.kilograms(GROUP, SCOPE, "all"),
-        kpis=tuple(row | findings.kpis.about[row["kpi_id"]] for row in findings.kpis.rows),
+        kpis=tuple({**row, **findings.kpis.about[row["kpi_id"]]} for row in findings.kpis.rows),
         series=tuple(kpi_series(findings.kpis, evidence)),
         places=tuple(place_rows(findings, pages)),
         pcns=tuple(

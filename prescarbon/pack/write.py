@@ -21,7 +21,7 @@ from prescarbon.pack.practice import practice_pages
 from prescarbon.pack.restatements import find_restatements
 from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import GROUP, SCOPE
+from prescarbon.pipeline.memberships import SCOPE
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
 from prescarbon.report.faces.pdf import Typesetter
@@ -32,6 +32,7 @@ from prescarbon.report.faces.workbook import Sheet, write_workbook
 from prescarbon.report.views.ics import IcsPage
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
+from prescarbon.tables.organisations import GROUP
 
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
 NOT_COMPARED = {"restatements"}  # they grow from run to run of the same inputs

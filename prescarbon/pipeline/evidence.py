@@ -19,15 +19,16 @@ from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
-from prescarbon.pipeline.memberships import ALL_LEVELS, GROUP, members_now, members_of, memberships_by_month
+from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
+from prescarbon.tables.organisations import GROUP
 from prescarbon.tables.prescribing import FOOTPRINT, METHODS
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 REPORTED_LEVELS = ("practice", "pcn", GROUP)
-MONTHS_IN_PERIOD = 12
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Evidence:
     @cached_property
     def period(self) -> tuple[date, ...]:
         """The months that pages sum: the last twelve, or as many as are loaded."""
-        return self.months[-MONTHS_IN_PERIOD:]
+        return self.months[-MONTHS_IN_YEAR:]
 
     @property
     def is_synthetic(self) -> bool:
@@ -189,9 +190,7 @@ def gather(
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
         warnings += unknown_codes(footprint, names) + disagreements(prescribing, reference)
-    in_force = pl.concat(
-        practices_in_force(practices, m, config.membership).with_columns(month=pl.lit(m)) for m in chosen
-    ).collect()
+    in_force = practices_in_force(practices, chosen, config.membership).collect()
     own = _practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
     return Evidence(

@@ -11,10 +11,11 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import everyone, gather
-from prescarbon.pipeline.memberships import LEVELS, PLACE, check_level
+from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.atomic import publishing, writing_to
+from prescarbon.tables.organisations import LEVELS, PLACE
 
 PUBLISHED_COLUMNS = {"measure", "month", "code", "numerator", "denominator"}
 PUBLISHED_SCHEMA = {

@@ -6,9 +6,8 @@ import polars as pl
 
 from prescarbon.errors import InputError
 from prescarbon.reference.places import Place
+from prescarbon.tables.organisations import GROUP, LEVELS, PLACE
 
-LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
-PLACE, GROUP = "place", "group"
 SCOPE = "all practices in scope"
 NO_PLACE = "In no listed place"
 ALL_LEVELS = (*LEVELS, PLACE, GROUP)

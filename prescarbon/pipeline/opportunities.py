@@ -10,14 +10,16 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.opportunities.actions import evaluate_actions
-from prescarbon.model.opportunities.claims import claim_units, find_opportunities, sum_volumes
+from prescarbon.model.opportunities.claims import claim_units, sum_volumes
 from prescarbon.model.opportunities.draws import tabulate_draws
-from prescarbon.model.opportunities.lines import OpportunityOptions, find_quiet, roll_up, total_savings
+from prescarbon.model.opportunities.lines import find_opportunities, find_quiet, roll_up, total_savings
+from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import hand_over
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import GROUP, LEVELS, SCOPE, check_level
+from prescarbon.pipeline.memberships import SCOPE, check_level
 from prescarbon.reference.definitions import reference_of
 from prescarbon.reference.local import read_actions_log
+from prescarbon.tables.organisations import GROUP, LEVELS
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ def prepare(
     factors = evidence.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
     members = _memberships(evidence)
     footprint, products = evidence.footprint.lazy(), evidence.reference.products
-    lines = find_opportunities(switches.rules, footprint, products, factors, switches.formulary, members, options)
-    volumes = sum_volumes(footprint, options)
+    volumes = sum_volumes(footprint, options).collect().lazy()
     claims = claim_units(switches.rules, volumes, products, factors, switches.formulary, members, options)
-    return Prepared(evidence, options, members, lines.collect().lazy(), claims.collect().lazy())
+    claims = claims.collect().lazy()
+    lines = find_opportunities(claims, volumes, switches.rules, footprint, products, options)
+    return Prepared(evidence, options, members, lines.collect().lazy(), claims)
 
 
 def at_level(prepared: Prepared, level: str) -> Found:

@@ -19,10 +19,12 @@ from prescarbon.model.measures.comparison import (
     spread_by,
 )
 from prescarbon.model.measures.trend import dispensing_days, last_year, per_dispensing_day, rolling_year
-from prescarbon.pipeline.evidence import MONTHS_IN_PERIOD, Evidence, everyone, gather
-from prescarbon.pipeline.memberships import LEVELS, PLACE, check_level
+from prescarbon.pipeline.evidence import Evidence, everyone, gather
+from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.series import BY, chosen_measures, signals_of
 from prescarbon.store.organisations import read_practice_traits
+from prescarbon.tables.organisations import LEVELS, PLACE
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 Funnel = Callable[[pl.LazyFrame, Sequence[str]], pl.LazyFrame]
 
@@ -79,8 +81,8 @@ def change(
     evidence = gather(config)
     months = evidence.months
     periods = {
-        "before": _months_in(months, before) if before else months[-2 * MONTHS_IN_PERIOD : -MONTHS_IN_PERIOD],
-        "after": _months_in(months, after) if after else months[-MONTHS_IN_PERIOD:],
+        "before": _months_in(months, before) if before else months[-2 * MONTHS_IN_YEAR : -MONTHS_IN_YEAR],
+        "after": _months_in(months, after) if after else months[-MONTHS_IN_YEAR:],
     }
     if not all(periods.values()):
         raise InputError("a period has no loaded month.", remedy="Give --before and --after as 2024-01:2024-12.")

@@ -2,10 +2,8 @@
 
 import polars as pl
 
-from prescarbon.tables.schema import EXACT, SOURCE, Column, Table
-
-MEASURE_LEVELS = pl.Enum(["practice", "pcn", "sub-icb", "icb", "place", "group"])
-MEASURE_GATES = pl.Enum(["ranked", "shown", "listed"])
+from prescarbon.tables.organisations import MEASURE_LEVELS
+from prescarbon.tables.schema import EXACT, GATES, SOURCE, Column, Table
 
 MEASURE_VALUES = Table(
     "measure_values",
@@ -48,7 +46,7 @@ MEASURE_VALUES = Table(
             "0–1",
             may_be_null=True,
         ),
-        Column("gate", MEASURE_GATES, "ranked, shown (too few or too short to rank) or listed."),
+        Column("gate", GATES, "ranked, shown (too few or too short to rank) or listed."),
     ),
 )
 

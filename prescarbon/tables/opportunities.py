@@ -2,15 +2,13 @@
 
 import polars as pl
 
-from prescarbon.tables.schema import GBP, KG, Column, Table
+from prescarbon.tables.schema import GATES, GBP, KG, Column, Table
 
 RULE_KINDS = pl.Enum(
     ["over-use", "product switch", "refill", "device reuse", "duration", "form", "low value", "safety"]
 )
 EFFORTS = pl.Enum(["low", "medium", "high"])
 PRICE_BASES = pl.Enum(["own NIC", "area NIC", "pack price", "none needed", "not known"])
-# ranked: passes every gate; shown: makes no carbon claim; listed: fails a gate, which gate_reason names
-OPPORTUNITY_GATES = pl.Enum(["ranked", "shown", "listed"])
 SCENARIO_WORDS = {
     "theoretical": "if every unit changed",
     "expected": "at the achievable share; null where no source gives one",
@@ -96,7 +94,7 @@ OPPORTUNITIES = Table(
             may_be_null=True,
         ),
         Column("is_sign_stable", pl.Boolean, "True where even the low end saves.", may_be_null=True),
-        Column("gate", OPPORTUNITY_GATES, "ranked, shown or listed."),
+        Column("gate", GATES, "ranked, shown (makes no carbon claim) or listed (fails a gate, see gate_reason)."),
         Column("gate_reason", pl.String, "Why it is not ranked.", may_be_null=True),
         Column("rank", pl.Int64, "Place among the ranked lines of this organisation.", may_be_null=True),
         Column("rank_basis", pl.String, "The saving it is ranked by: to_peer, else theoretical.", may_be_null=True),

@@ -4,6 +4,10 @@ import polars as pl
 
 from prescarbon.tables.schema import MONTH, PRACTICE, VALID_FROM, VALID_TO, Column, Table
 
+# level → the column of PRACTICES that names its organisation
+LEVELS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
+PLACE, GROUP = "place", "group"  # a place of reference/organisations/places.toml; all practices in scope together
+MEASURE_LEVELS = pl.Enum([*LEVELS, PLACE, GROUP])
 SETTINGS = pl.Enum(["GP practice", "other", "not known"])
 PRACTICES = Table(
     "practices",

@@ -1,6 +1,7 @@
 """What a table is: columns, dtype, unit, meaning, grain and rule; and the columns that several tables share."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 import polars as pl
@@ -14,6 +15,10 @@ COST = pl.Decimal(18, 5)
 QUANTITY = pl.Decimal(18, 3)
 KG = pl.Decimal(18, 6)  # whole milligrams: sums are exact, in any order
 EXACT = pl.Decimal(18, 6)  # numerators and denominators of measures
+MONTHS_IN_YEAR = 12
+FOREVER = date(9999, 12, 31)  # valid_to of a row that holds until further notice
+# ranked: fit to be ordered; shown: printed without a rank; listed: in the tables only, or a gate fails
+GATES = pl.Enum(["ranked", "shown", "listed"])
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import pytest
 
 from prescarbon.model.activity import read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, estimate_footprint
-from prescarbon.model.opportunities.claims import claim_units, find_opportunities, sum_volumes
+from prescarbon.model.opportunities.claims import claim_units, sum_volumes
 from prescarbon.model.opportunities.draws import tabulate_draws
-from prescarbon.model.opportunities.lines import OpportunityOptions, roll_up, total_savings
+from prescarbon.model.opportunities.lines import find_opportunities, roll_up, total_savings
+from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.reference.definitions import read_reference
 from prescarbon.reference.switches import read_switches
 from prescarbon.store.layouts import recognise, to_prescribing
@@ -68,9 +69,11 @@ def world(real: Path) -> World:
         period_start=date(2017, 9, 1), period_end=LAST, read_on=date(2026, 11, 1), guards=switches.guards,
         draws=tabulate_draws(factors, reference.shared_keys, month=LAST, seed=1, draws=200),
     )  # fmt: skip
-    args = (reference.products, factors, switches.formulary, members, options)
-    lines = find_opportunities(switches.rules, footprint, *args).collect()
-    claims = claim_units(switches.rules, sum_volumes(footprint, options), *args).collect()
+    volumes = sum_volumes(footprint, options).collect().lazy()
+    claims = claim_units(
+        switches.rules, volumes, reference.products, factors, switches.formulary, members, options
+    ).collect()
+    lines = find_opportunities(claims.lazy(), volumes, switches.rules, footprint, reference.products, options).collect()
     icb = roll_up(lines.lazy(), members, "everyone", options, claims.lazy()).collect()
     in_force = factors.filter(pl.lit(LAST).is_between("valid_from", "valid_to")).select("key", "kg_co2e").collect()
     return World(lines, icb, claims, dict(in_force.iter_rows()))

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from prescarbon.model.opportunities.claims import find_opportunities
-from prescarbon.model.opportunities.lines import OpportunityOptions
+from prescarbon.model.opportunities.claims import claim_units, sum_volumes
+from prescarbon.model.opportunities.lines import find_opportunities
+from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
 from prescarbon.model.opportunities.rules import SwitchRule
 from prescarbon.reference.switches import parse_rule
@@ -145,6 +147,25 @@ def practices(*codes: str, **columns: list[Any]) -> pl.LazyFrame:
     return pl.LazyFrame({"practice_code": list(codes), **columns})
 
 
+FOUR = footprint(f"""
+    practice_code | bnf_code   | devices
+    P1            | {VENTOLIN} | 400
+    P1            | {SALAMOL}  | 100
+    P2            | {VENTOLIN} | 100
+    P2            | {SALAMOL}  | 400
+    P3            | {VENTOLIN} | 50
+    P3            | {SALAMOL}  | 450
+    P4            | {VENTOLIN} | 0
+    P4            | {SALAMOL}  | 500
+""")
+MEMBERS = practices("P1", "P2", "P3", "P4", pcn=["A", "A", "B", "B"], icb=["I"] * 4)
+
+
+def kg(value: float) -> Decimal:
+    """Kilograms as the tables hold them."""
+    return Decimal(str(value)).quantize(Decimal("0.000001"))
+
+
 def options(**changes: Any) -> OpportunityOptions:
     return OpportunityOptions(**{"period_start": MONTH, "period_end": MONTH, **changes})
 
@@ -160,11 +181,11 @@ def lines(
     **chosen: Any,
 ) -> pl.DataFrame:
     """The practice lines of one small world."""
+    chose, kinds = options(**chosen), products() if inhalers is None else inhalers
+    volumes = sum_volumes(rows, chose).collect().lazy()
     members = practices("P1") if members is None else members
-    return find_opportunities(
-        rules, rows, inhalers if inhalers is not None else products(), kg if kg is not None else factors(),
-        on_formulary, members, options(**chosen),
-    ).collect()  # fmt: skip
+    claims = claim_units(rules, volumes, kinds, factors() if kg is None else kg, on_formulary, members, chose)
+    return find_opportunities(claims.collect().lazy(), volumes, rules, rows, kinds, chose).collect()
 
 
 def line(found: pl.DataFrame, rule_id: str, organisation: str = "P1") -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_history_of_one_practice_by_hand():
 
 def test_open_closed_and_dormant_practices_are_labelled_and_kept():
     def state(month: date) -> dict[str, str]:
-        return dict(practices_in_force(dated(), month).select("practice_code", "state").collect().rows())
+        return dict(practices_in_force(dated(), [month]).select("practice_code", "state").collect().rows())
 
     assert state(date(2020, 1, 1)) == dict.fromkeys(["E81001", "E81002", "E81003"], "active") | {
         "Y00001": "not open yet"
@@ -61,7 +61,7 @@ def test_open_closed_and_dormant_practices_are_labelled_and_kept():
 
 def test_as_then_and_as_now_differ_and_what_is_assumed_is_said():
     def one(month: date, membership: str) -> tuple[object, ...]:
-        rows = practices_in_force(dated(), month, membership).filter(pl.col("practice_code") == "E81001")
+        rows = practices_in_force(dated(), [month], membership).filter(pl.col("practice_code") == "E81001")
         return rows.select("sub_icb_code", "icb_code", "pcn_code", "is_assumed").collect().row(0)
 
     assert one(date(2017, 9, 1), "as then") == ("06F", "Q79", None, False)
@@ -69,7 +69,7 @@ def test_as_then_and_as_now_differ_and_what_is_assumed_is_said():
     assert one(date(2012, 1, 1), "as then") == ("06F", "Q79", None, True)  # the earliest that any source gives
     assert one(date(1970, 1, 1), "as then") == ("06F", "Q79", None, True)  # before it opened: its first row
     with pytest.raises(InputError, match="as then"):
-        practices_in_force(dated(), date(2020, 1, 1), "as before")
+        practices_in_force(dated(), [date(2020, 1, 1)], "as before")
 
 
 def test_a_practice_that_only_a_pcn_file_names_has_no_known_setting():

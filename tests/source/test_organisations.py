@@ -105,7 +105,7 @@ def test_any_order_gives_the_same_bytes_and_twice_changes_nothing(files: list[Pa
 @pytest.mark.real
 def test_blmk_in_february_2026(home: Path):
     """Counted in the files by hand: 86 rows of commissioner M1J4Y, status A, setting 4; 25 networks."""
-    force = practices_in_force(read_practices(home, REFERENCE), date(2026, 2, 1)).collect()
+    force = practices_in_force(read_practices(home, REFERENCE), [date(2026, 2, 1)]).collect()
     assert force["practice_code"].is_unique().all()
     active = force.filter("is_active", pl.col("setting") == "GP practice", pl.col("sub_icb_code") == "M1J4Y")
     assert (active.height, active["pcn_code"].drop_nulls().n_unique()) == (86, 25)
@@ -118,7 +118,7 @@ def test_one_practice_in_its_network_at_two_dates(home: Path):
     """ePCN February 2026: Flitwick Surgery in U52875 to 31 March 2022, in U26493 from 23 April 2023."""
     practices = read_practices(home, REFERENCE).filter(pl.col("practice_code") == "E81015")
     seen = {
-        m: practices_in_force(practices, m).collect()["pcn_name"][0]
+        m: practices_in_force(practices, [m]).collect()["pcn_name"][0]
         for m in (date(2022, 3, 1), date(2022, 6, 1), date(2024, 1, 1))
     }
     assert seen == {
@@ -134,7 +134,7 @@ def test_four_practices_of_2017_with_their_commissioner_then_and_now(home: Path)
     practices = read_practices(home, REFERENCE).filter(pl.col("practice_code").is_in(codes))
 
     def commissioners(membership: str) -> list[str]:
-        return practices_in_force(practices, date(2017, 9, 1), membership).collect()["sub_icb_code"].to_list()
+        return practices_in_force(practices, [date(2017, 9, 1)], membership).collect()["sub_icb_code"].to_list()
 
     assert commissioners("as then") == ["03A", "03A", "11M", "11M"]
     assert commissioners("as now") == ["X2C4Y", "X2C4Y", "11M", "11M"]

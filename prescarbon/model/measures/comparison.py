@@ -1,4 +1,4 @@
-"""Fair comparison: gates, deciles for the picture, over-dispersed funnels for the words, peers, rank intervals.
+"""Fair comparison: gates, over-dispersed funnels for the words, peers.
 
 Funnels. Spiegelhalter's additive over-dispersion (2005, "Handling over-dispersion of performance indicators", Qual Saf
 Health Care 14:347; "Funnel plots", Stat Med 24:1185), with the steps of FunnelPlotR (R/od_adjustment.R): z-scores of
@@ -10,17 +10,15 @@ Proportions are compared on the arcsine square-root scale, s = 1 ÷ (2√n); mea
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
-from prescarbon.model.uncertainty import Floats
+from prescarbon.tables.schema import GATES
 
 DEVICES_TO_RANK = 100  # docs/explanation/method.md: gates
 DEVICES_TO_SHOW = 25
 PATIENTS_FOR_RATES = 750
-GATES = pl.Enum(["ranked", "shown", "listed"])
 VERDICTS = pl.Enum(["lower than most", "about the same as others", "higher than most"])
 
 WINSORISED = 0.1  # at each end
@@ -52,19 +50,6 @@ def judge_gate(count: pl.Expr, patients: pl.Expr | None = None) -> pl.Expr:
         .otherwise(pl.lit("listed"))
         .cast(GATES)
         .alias("gate")
-    )
-
-
-def decile_bands(values: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
-    """by…, decile (1 to 9), value: the picture, not the test. Null values take no part; pass gated rows only."""
-    deciles = [pl.col("value").quantile(d / 10, "linear").alias(str(d)) for d in range(1, 10)]
-    return (
-        values.filter(pl.col("value").is_not_null())
-        .group_by(list(by))
-        .agg(deciles)
-        .unpivot(index=list(by), variable_name="decile", value_name="value")
-        .with_columns(pl.col("decile").cast(pl.Int64))
-        .sort(*by, "decile")
     )
 
 
@@ -226,15 +211,3 @@ def nearest_peers(
         .filter(pl.col("rank") <= count)
         .select("practice_code", "peer_code", "rank", "distance")
     ), method
-
-
-def count_worlds(codes: Sequence[str], values: Floats, standard_errors: Floats, seed: int, draws: int = 1000) -> Floats:
-    """(organisation × draw) values as chance could have had them, for `uncertainty.rank_interval`.
-
-    Counts err for each organisation alone, unlike factors: each code has its own normal draws, seeded by (seed, code).
-    """
-    worlds = np.empty((len(codes), draws))
-    for row, code in enumerate(codes):
-        digest = int.from_bytes(blake2b(f"count {code}".encode(), digest_size=16).digest(), "big")
-        worlds[row] = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).standard_normal(draws)
-    return np.asarray(values[:, None] + standard_errors[:, None] * worlds, dtype=np.float64)

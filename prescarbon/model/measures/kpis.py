@@ -88,8 +88,8 @@ def gather_kpis(
     kpis        table KPIS
     values      rows of table MEASURE_VALUES for the period reported: organisation_code, level, period_start, period_end,
                 measure_id, value, low, high. Where low and high are null the measure has no factor error and its value
-                serves for both. For a target that is a change of kilograms pass low and high as baseline ×
-                `uncertainty.share_interval`: the factor error that both periods share must not blur the judgement
+                serves for both. For a target that is a change of kilograms low and high should be the baseline × the
+                interval of kg now ÷ kg then in one draw: the factor error that both periods share must not blur it
     targets     table TARGETS
     trajectory  the answer of `draw_trajectory`, for the months that are a period_end
     signals     the answer of `newest_signals`

@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 LIMITS_IN_MOVING_RANGES = 2.66  # 3 ÷ d2, d2 = 1.128 for ranges of two (Wheeler; NHSRplotthedots)
 POINTS_FOR_LIMITS = 12  # docs/explanation/method.md: fewer points draw no limits and give no signal
 POINTS_IN_RUN = 7  # NHSRplotthedots 0.2.2: shift and trend
 NEAR_LIMIT_SHARE = 2 / 3
 NOISE = 1e-9  # a difference below this share of the mean is float rounding, not a rise
-ROLLING_MONTHS = 12
 
 BY = ("organisation_code", "measure_id")
 SIGNALS = {
@@ -69,10 +69,10 @@ def rolling_year(series: pl.LazyFrame, by: Sequence[str] = BY) -> pl.LazyFrame:
              months with the next, so `find_signals` refuses them
     """
     terms = ("numerator", "denominator")
-    is_whole = pl.col("months") == ROLLING_MONTHS
+    is_whole = pl.col("months") == MONTHS_IN_YEAR
     return (
         series.sort(*by, "month")
-        .rolling("month", period=f"{ROLLING_MONTHS}mo", group_by=list(by))
+        .rolling("month", period=f"{MONTHS_IN_YEAR}mo", group_by=list(by))
         .agg(
             pl.col("numerator").count().cast(pl.Int64).alias("months"),
             *(pl.col(t).sum().alias(f"rolling_{t}") for t in terms),
@@ -91,7 +91,9 @@ def share(numerator: str, denominator: str) -> pl.Expr:
 
 def last_year(series: pl.LazyFrame, by: Sequence[str] = BY, value: str = "value") -> pl.LazyFrame:
     """Series plus `{value}_last_year`, the same month twelve months before, and `{value}_change`; null where not known."""
-    before = series.select(*by, pl.col("month").dt.offset_by("12mo"), pl.col(value).alias(f"{value}_last_year"))
+    before = series.select(
+        *by, pl.col("month").dt.offset_by(f"{MONTHS_IN_YEAR}mo"), pl.col(value).alias(f"{value}_last_year")
+    )
     return series.join(before, on=[*by, "month"], how="left", validate="m:1").with_columns(
         (pl.col(value) - pl.col(f"{value}_last_year")).alias(f"{value}_change")
     )

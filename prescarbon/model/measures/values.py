@@ -12,8 +12,10 @@ import polars as pl
 from prescarbon.errors import DefinitionError
 from prescarbon.model.activity import MANY_DEVICES_AN_ITEM, in_force
 from prescarbon.model.measures.definition import Conditions, Measure, Term, Values
-from prescarbon.tables.measures import MEASURE_GATES, MEASURE_LEVELS, MEASURE_VALUES
-from prescarbon.tables.schema import EXACT
+from prescarbon.model.sums import KILOGRAMS
+from prescarbon.tables.measures import MEASURE_VALUES
+from prescarbon.tables.organisations import MEASURE_LEVELS
+from prescarbon.tables.schema import EXACT, GATES
 
 KIND = ["month", "bnf_code", "reads_as", "method", "has_factor"]  # what conditions may ask of a row, besides products
 PRODUCT = [
@@ -27,7 +29,6 @@ PRODUCT = [
 ]
 PRACTICES_OF_ENGLAND = 5_000  # England has about 9,300 practices and cost centres a month; one ICB has hundreds
 ORGANISATION = ["organisation_code", "level", "period_start", "period_end"]
-KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")
 
 
 def run_measures(
@@ -293,5 +294,5 @@ def _gate(prefix: str, measure: Measure, patients: pl.Expr) -> pl.Expr:
         .when(is_fit & (count >= gates.shown))
         .then(pl.lit("shown"))
         .otherwise(pl.lit("listed"))
-        .cast(MEASURE_GATES)
+        .cast(GATES)
     )

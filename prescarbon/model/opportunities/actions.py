@@ -7,6 +7,7 @@ import polars as pl
 
 from prescarbon.model.opportunities.pairs import sources_of
 from prescarbon.model.opportunities.rules import SwitchRule
+from prescarbon.model.sums import exact_sum
 from prescarbon.tables.schema import Dtype
 
 ACTIONS_SCHEMA: dict[str, Dtype] = {
@@ -52,17 +53,12 @@ def track_campaigns(
         .filter(before | now)
         .with_columns(was=pl.when(before).then("units").otherwise(0.0), is_=pl.when(now).then("units").otherwise(0.0))
         .group_by("organisation_code", "rule_id", "started")
-        .agg(units_before=_exactly("was"), units_left=_exactly("is_"))
+        .agg(units_before=exact_sum("was"), units_left=exact_sum("is_"))
         .join(complete, on="rule_id", how="left", validate="m:1")
         .with_columns(units_before=pl.when("is_complete").then("units_before"))
         .drop("is_complete")
         .sort("organisation_code", "rule_id")
     )
-
-
-def _exactly(name: str) -> pl.Expr:
-    """Σ kept to thousandths, so that it is the same in any order of the rows."""
-    return (pl.col(name) * 1000).round().cast(pl.Int64).sum() / 1000
 
 
 def evaluate_actions(
@@ -93,7 +89,7 @@ def evaluate_actions(
         footprint.select("practice_code", "month", "bnf_code", units=UNITS)
         .join(sources, on="bnf_code")
         .group_by("practice_code", "rule_id", "month")
-        .agg(units=_exactly("units"))
+        .agg(units=exact_sum("units"))
     )
     grouped = (
         peers.with_columns(peer_group=pl.col("peer_group").fill_null("all"))

@@ -1,8 +1,8 @@
-"""Switch rules → ranked lines: what to do next, for whom, and what it is worth; each inhaler counted once.
+"""Switch rules × what was prescribed → claims: which units each rule may change and what that saves, each unit once.
 
 Method and a worked example: docs/explanation/opportunities.md. The order of the work: what was prescribed
 (`sum_volumes`), which rule may speak of it (`resolve_pairs`), how far the peers are (`measure_excess`), what it costs
-(`_priced`), who counts which unit (`_count_once`), then lines, gates and ranks (opportunity_lines).
+(`_priced`), who counts which unit (`_count_once`). Claims are made once and handed on: to lines, and to every level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,55 +10,16 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.model.opportunities.actions import track_campaigns
-from prescarbon.model.opportunities.lines import (
-    ENDS,
-    NO_CARBON_CLAIM,
-    SCENARIOS,
-    OpportunityOptions,
-    rank_opportunities,
-    sum_lines,
-)
+from prescarbon.model.opportunities.actions import UNITS
+from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.pairs import resolve_pairs
 from prescarbon.model.opportunities.peers import measure_excess
-from prescarbon.model.opportunities.rules import SwitchRule, match_codes, pattern_table, rule_table
-from prescarbon.model.sums import exact_sum
+from prescarbon.model.opportunities.rules import SwitchRule, rule_table
+from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
 from prescarbon.tables.opportunities import PRICE_BASES
 from prescarbon.tables.schema import GBP, KG
 
 INHALERS = ("pMDI", "BAI", "DPI", "SMI")
-
-
-def find_opportunities(
-    rules: Sequence[SwitchRule],
-    footprint: pl.LazyFrame,
-    products: pl.LazyFrame,
-    factors: pl.LazyFrame,
-    formulary: pl.LazyFrame,
-    memberships: pl.LazyFrame,
-    options: OpportunityOptions,
-) -> pl.LazyFrame:
-    """Every rule that speaks of something a practice prescribed, with kg, £, gate and rank.
-
-    footprint    table FOOTPRINT, at least the months of the period (and those before a campaign)
-    products     table PRODUCTS
-    factors      table FACTORS, one factor set, keys are presentations
-    formulary    FORMULARY_SCHEMA of switch_pairs
-    memberships  practice_code, peer_group (null or absent: one group of all), patients? (list size); extra columns
-                 name the organisations `roll_up` sums to
-    returns      table OPPORTUNITIES at level practice, sorted by its grain
-    raises       InputError when a local achievable share is not in 0–1
-    method       docs/explanation/opportunities.md
-    """
-    # small from here on: held in memory, so that the plan does not do each step as often as it is used
-    volumes = sum_volumes(footprint, options).collect().lazy()
-    claims = claim_units(rules, volumes, products, factors, formulary, memberships, options).collect().lazy()
-    lines = sum_lines(claims, options)
-    before = track_campaigns(options.campaigns, rules, footprint, products, options.period_start, options.period_end)
-    for extra in (before.drop("started", "units_left"), _of_targets(rules, volumes)):
-        lines = lines.join(extra, on=["organisation_code", "rule_id"], how="left", validate="m:1")
-    groups = memberships.select("practice_code", organisation_code="practice_code")
-    return rank_opportunities(lines, options, claims, groups)
 
 
 def claim_units(
@@ -72,16 +33,37 @@ def claim_units(
 ) -> pl.LazyFrame:
     """Practice × rule × product found: the arithmetic behind every line, for whoever wants to redo it.
 
-    volumes  what `sum_volumes` returns; the others as `find_opportunities`
-    returns  practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
-             unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
-             kg_*, cost_change_*_gbp, price_gbp? and where it comes from, and the rule's own columns
+    volumes      what `sum_volumes` returns, collected: it is read many times over
+    products     table PRODUCTS
+    factors      table FACTORS, one factor set, keys are presentations
+    formulary    FORMULARY_SCHEMA of pairs
+    memberships  practice_code, peer_group (null or absent: one group of all), patients? (list size)
+    returns      practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
+                 unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
+                 kg_*, cost_change_*_gbp, price_gbp? and where it comes from, and the rule's own columns
+    raises       InputError when a local achievable share is not in 0–1
     """
     if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
         raise InputError(f"achievable share {', '.join(odd)} is not in 0 to 1.", remedy="Write 0.3 for 30%.")
     used = options.choose(rules)
-    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_null())
-    pairs = pairs.collect().lazy()
+    # small from here on: held in memory, so that the plan does not do each step as often as it is used
+    pairs = (
+        resolve_pairs(
+            used,
+            options.guards,
+            volumes.select("bnf_code").unique(),
+            products,
+            factors,
+            formulary,
+            options.excluded,
+            month=options.period_end,
+            read_on=options.read_on or options.period_end,
+            draws=options.draws,
+        )
+        .filter(pl.col("refused").is_null())
+        .collect()
+        .lazy()
+    )
     peers = memberships.with_columns(
         peer_group=pl.col("peer_group") if "peer_group" in memberships.collect_schema().names() else pl.lit("all"),
         patients=pl.col("patients") if "patients" in memberships.collect_schema().names() else pl.lit(None, pl.Int64),
@@ -107,67 +89,17 @@ def claim_units(
     return _count_once(priced)
 
 
-def find_refused(
-    rules: Sequence[SwitchRule],
-    volumes: pl.LazyFrame,
-    products: pl.LazyFrame,
-    factors: pl.LazyFrame,
-    formulary: pl.LazyFrame,
-    options: OpportunityOptions,
-) -> pl.LazyFrame:
-    """rule_id, from_code, to_code?, refused: what was prescribed, a rule speaks of, and a guard or the formulary forbids.
-
-    Parameters as `claim_units`.
-    """
-    pairs = _resolve(rules, volumes, products, factors, formulary, options).filter(pl.col("refused").is_not_null())
-    return pairs.select("rule_id", "from_code", "to_code", "refused")
-
-
-def _resolve(
-    rules: Sequence[SwitchRule],
-    volumes: pl.LazyFrame,
-    products: pl.LazyFrame,
-    factors: pl.LazyFrame,
-    formulary: pl.LazyFrame,
-    options: OpportunityOptions,
-) -> pl.LazyFrame:
-    return resolve_pairs(
-        options.choose(rules),
-        options.guards,
-        volumes.select("bnf_code").unique(),
-        products,
-        factors,
-        formulary,
-        options.excluded,
-        month=options.period_end,
-        read_on=options.read_on or options.period_end,
-        draws=options.draws,
-    )
-
-
 def sum_volumes(footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
     """practice_code × bnf_code over the period: items, units, nic_gbp?, kg_low?, kg_co2e?, kg_high?.
 
     Units are inhalers; of what is no inhaler, the units of its quantity.
     """
-    sums = [
-        pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c)
-        for c in ("nic_gbp", "kg_low", "kg_co2e", "kg_high")
-    ]
     months = pl.col("month").is_between(options.period_start, options.period_end)
     return (
         footprint.filter(months)
         .group_by("practice_code", "bnf_code")
-        .agg(
-            pl.col("items").sum(),
-            *sums,
-            units=exact_sum(_units()),
-        )
+        .agg(pl.col("items").sum(), *(known_sum(c) for c in ("nic_gbp", *KILOGRAMS)), units=exact_sum(UNITS))
     )
-
-
-def _units() -> pl.Expr:
-    return pl.coalesce("devices", pl.col("total_quantity").cast(pl.Float64))
 
 
 def _with_local_shares(table: pl.LazyFrame, shares: Mapping[str, float]) -> pl.LazyFrame:
@@ -212,8 +144,8 @@ def _priced(
     """
     bought = volumes.filter(pl.col("nic_gbp").is_not_null() & (pl.col("units") > 0))
     nic = pl.col("nic_gbp").sum().cast(pl.Float64)
-    own = bought.group_by("practice_code", to_code="bnf_code").agg(own_price=nic / pl.col("units").sum())
-    area = bought.group_by(to_code="bnf_code").agg(area_price=nic / pl.col("units").sum())
+    own = bought.group_by("practice_code", to_code="bnf_code").agg(own_price=nic / exact_sum("units"))
+    area = bought.group_by(to_code="bnf_code").agg(area_price=nic / exact_sum("units"))
     read_on = options.read_on or options.period_end
     pack = formulary.filter(pl.lit(read_on).is_between("on_from", "on_to")).select(
         to_code="bnf_code",
@@ -256,17 +188,6 @@ def _priced(
             (whole_change * pl.col(f"share_{s}")).round(2).cast(GBP).alias(f"cost_change_{s}_gbp") for s in SCENARIOS
         )
         .drop("own_price", "area_price", "pack_price", "pack_date")
-    )
-
-
-def _of_targets(rules: Sequence[SwitchRule], volumes: pl.LazyFrame) -> pl.LazyFrame:
-    """organisation_code × rule_id → target_units: what is prescribed already of any product the rule names as target."""
-    named = pattern_table({r.id: (*r.to_codes, *r.to_pairs.values()) for r in rules})
-    return (
-        match_codes(named, volumes.select("bnf_code").unique())
-        .join(volumes.select("bnf_code", "units", organisation_code="practice_code"), on="bnf_code")
-        .group_by("organisation_code", "rule_id")
-        .agg(target_units=exact_sum("units"))
     )
 
 

@@ -4,9 +4,11 @@ from datetime import date
 
 import polars as pl
 
+from prescarbon.model.sums import exact_sum
 from prescarbon.model.uncertainty import draw_factors
 
 LOW, HIGH = 0.05, 0.95
+MILLIONTHS = 6  # decimals of a kg that sums over draws keep
 CHANGES = ("product switch", "refill")
 
 
@@ -88,7 +90,7 @@ def measure_stability(
         .join(ranked.select("organisation_code", "rule_id", "rank_basis"), on=["organisation_code", "rule_id"])
         .with_columns(weight=pl.col("units") * share, fixed=pl.col("units") * share * pl.col("saved"))
         .group_by("organisation_code", "rule_id", "from_code", "to_code", "kind", "ratio", "rule_central")
-        .agg(_exactly("weight"), _exactly("fixed"))
+        .agg(exact_sum(c, MILLIONTHS).alias(c) for c in ("weight", "fixed"))
     )
     drawn = draw_savings(weights, draws)
     worlds = draws.select("draw").unique()
@@ -102,7 +104,7 @@ def measure_stability(
     placed = (
         pl.concat([moving.select(*line, "kg"), still.select(*line, "kg")])
         .group_by(line)
-        .agg(_exactly("kg"))
+        .agg(exact_sum("kg", MILLIONTHS).alias("kg"))
         .join(ranked, on=["organisation_code", "rule_id"])
         .with_columns(
             minus_kg=-pl.col("kg"), gbp_per_kg=pl.col("gbp") / pl.col("kg"), effort_key=pl.col("effort").to_physical()
@@ -113,8 +115,3 @@ def measure_stability(
     return placed.group_by("organisation_code", "rule_id").agg(
         rank_stability=(pl.col("place") == pl.col("rank")).mean()
     )
-
-
-def _exactly(name: str) -> pl.Expr:
-    """Σ kept to millionths, so that it is the same in any order of the rows."""
-    return (pl.col(name) * 1e6).round().cast(pl.Int64).sum().alias(name) / 1e6

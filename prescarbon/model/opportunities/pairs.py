@@ -8,6 +8,7 @@ import polars as pl
 from prescarbon.model.activity import is_respiratory
 from prescarbon.model.opportunities.draws import draw_savings, interval_a_unit
 from prescarbon.model.opportunities.rules import NEEDS_TARGET, Guard, SwitchRule, match_codes, pattern_table, rule_table
+from prescarbon.model.sums import KILOGRAMS
 
 LOW_CARBON_PROPELLANTS = ("HFA-152a", "HFO-1234ze")
 PRESSURISED = ("pMDI", "BAI")
@@ -56,7 +57,7 @@ def resolve_pairs(
     facts = _facts(products, month)
     kilograms = factors.filter(
         pl.lit(month).is_between("valid_from", "valid_to") & (pl.col("key_kind").cast(pl.String) != "spend")
-    ).select(pl.col("key").alias("bnf_code"), "kg_low", "kg_co2e", "kg_high")
+    ).select(pl.col("key").alias("bnf_code"), *KILOGRAMS)
     in_use = [r for r in rules if r.valid_from <= read_on <= r.valid_to]
     found = find_sources(in_use, codes, facts)
     off = (

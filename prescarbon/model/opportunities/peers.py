@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from prescarbon.model.sums import exact_sum
+
 UNITS_TO_COMPARE = 100  # docs/explanation/opportunities.md#peers: the same gate as for ranking a practice
 PRACTICES_TO_COMPARE = 4  # a quartile needs four values
 LOWER_QUARTILE = 0.25
@@ -23,15 +25,13 @@ def measure_excess(
     """
     here = ["practice_code", "rule_id"]
     rules = claims.select("rule_id", "kind", "pool_classes", "is_per_list").unique("rule_id")
-    mine = claims.group_by(here).agg(pl.col("units").sum())
-    by_class = (
-        volumes.join(classes, on="bnf_code").group_by("practice_code", "drug_class").agg(pool=pl.col("units").sum())
-    )
+    mine = claims.group_by(here).agg(units=exact_sum("units"))
+    by_class = volumes.join(classes, on="bnf_code").group_by("practice_code", "drug_class").agg(pool=exact_sum("units"))
     class_pool = (
         rules.explode("pool_classes")
         .join(by_class, left_on="pool_classes", right_on="drug_class")
         .group_by(here)
-        .agg(class_pool=pl.col("pool").sum())
+        .agg(class_pool=exact_sum("pool"))
     )
     target_pool = (
         claims.select("rule_id", bnf_code="to_code")
@@ -39,7 +39,7 @@ def measure_excess(
         .unique()
         .join(volumes.select("practice_code", "bnf_code", "units"), on="bnf_code")
         .group_by(here)
-        .agg(target_pool=pl.col("units").sum())
+        .agg(target_pool=exact_sum("units"))
     )
     # a practice that prescribes none of the sources is a peer too, with a share of nought
     grid = (

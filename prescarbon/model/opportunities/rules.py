@@ -7,8 +7,9 @@ from datetime import date
 import polars as pl
 
 from prescarbon.tables.opportunities import EFFORTS, RULE_KINDS
+from prescarbon.tables.schema import FOREVER
 
-FAR = date(9999, 12, 31)
+FAR = FOREVER
 NEEDS_TARGET = ("product switch", "refill", "device reuse")
 
 

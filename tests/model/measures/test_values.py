@@ -18,7 +18,7 @@ from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import PRODUCTS
 from tests.frames import frame, rows_of
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference"
+REFERENCE = Path(__file__).resolve().parents[3] / "reference"
 MEASURES = {m.id: m for m in read_measures(REFERENCE)}
 ALWAYS = {"valid_from": date(2000, 1, 1), "valid_to": date(9999, 12, 31), "source_id": "test", "units_per_device": 1}
 JUNE = date(2025, 6, 1)

@@ -14,7 +14,7 @@ from prescarbon.tables.measures import KPI_VALUES, KPIS, TARGETS
 from prescarbon.tables.schema import Table, judge
 from tests.frames import frame, rows_of
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "targets"
+REFERENCE = Path(__file__).resolve().parents[3] / "reference" / "targets"
 MONTHS = frame("month\n2020-03-01\n2024-04-01\n2028-12-01\n2030-01-01", month=pl.Date)
 HALF = rows_of(
     TARGETS,

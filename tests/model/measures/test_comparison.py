@@ -1,4 +1,4 @@
-"""Gates, deciles, funnels against published figures, peers, and ranks by chance."""
+"""Gates, funnels against published figures, and peers."""
 
 from pathlib import Path
 
@@ -9,10 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescarbon.model.measures.comparison import (
-    GATES,
     TRAITS,
-    count_worlds,
-    decile_bands,
     funnel_of_means,
     funnel_of_proportions,
     judge_gate,
@@ -20,9 +17,8 @@ from prescarbon.model.measures.comparison import (
     peer_traits,
     spread_by,
 )
-from prescarbon.model.uncertainty import rank_interval
 from prescarbon.tables.organisations import LIST_SIZES, PRACTICE_TRAITS
-from prescarbon.tables.schema import KG
+from prescarbon.tables.schema import GATES, KG
 from tests.frames import frame, rows_of
 
 BY = ["measure_id"]
@@ -53,11 +49,6 @@ def test_gates():
     count, patients = pl.col("count"), pl.col("patients")
     assert cases.select(judge_gate(count).cast(pl.String)).to_series().to_list() == cases["gate"].to_list()
     assert cases.select(judge_gate(count, patients).cast(pl.String)).to_series().to_list() == cases["rate"].to_list()
-
-
-def test_deciles_of_nought_to_a_hundred():
-    values = pl.LazyFrame({"measure_id": ["m"] * 12, "value": [*range(0, 101, 10), None]})
-    assert decile_bands(values, BY).collect()["value"].to_list() == list(range(10, 100, 10))
 
 
 def proportions(pairs: list[tuple[int, int]], gate: str = "ranked") -> pl.LazyFrame:
@@ -219,11 +210,3 @@ def test_traits_come_from_the_newest_file_that_has_them():
     assert row["patients"] == 1010
     assert (row["imd_score"], row["asthma_share"], row["copd_share"]) == (25.5, 0.06, None)
     assert set(row) - {"practice_code"} <= set(TRAITS)
-
-
-def test_ranks_by_chance_are_wide_where_practices_are_close():
-    worlds = count_worlds(["A", "B", "C"], np.array([0.5, 0.49, 0.1]), np.array([0.05, 0.05, 0.01]), seed=1)
-    best, worst = rank_interval(worlds)
-    assert (best.tolist(), worst.tolist()) == ([1, 1, 3], [2, 2, 3])
-    again = count_worlds(["B"], np.array([0.49]), np.array([0.05]), seed=1)
-    assert np.array_equal(again[0], worlds[1])

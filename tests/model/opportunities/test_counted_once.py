@@ -1,0 +1,83 @@
+"""Properties of the union of all rules over random practices."""
+
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.model.switch_builders import EASYHALER, SALAMOL, VENTOLIN, footprint, lines, over_use, practices, rule
+
+world = st.lists(
+    st.tuples(
+        st.sampled_from(["P1", "P2", "P3", "P4", "P5"]),
+        st.sampled_from([VENTOLIN, SALAMOL, EASYHALER, "0302000C0BPABBF", "0302000N0BDAABJ"]),
+        st.integers(0, 400),
+    ),
+    min_size=1, max_size=15, unique_by=lambda row: row[:2],
+)  # fmt: skip
+
+
+FIVE = practices("P1", "P2", "P3", "P4", "P5")
+
+
+shares = st.sampled_from([0.0, 0.1, 0.29, 0.6, 1.0])
+
+
+def drawn(rows):
+    return footprint("practice_code | bnf_code | devices\n" + "\n".join(f"{p} | {c} | {n}" for p, c, n in rows))
+
+
+def pack(share_of_first: float = 0.3):
+    return [
+        over_use(achievable={"share": 0.05, "source": "s"}),
+        rule(achievable={"share": share_of_first, "source": "s"}, peers={"pool": ["SABA"]}),
+        rule(id="X2", order=22, to={"words": "E", "codes": [EASYHALER]}, achievable={"share": 0.29, "source": "s"},
+             from_={"words": "v", "codes": [VENTOLIN, SALAMOL]}, peers={"pool": ["SABA"]}),
+        rule(id="X3", family="227", from_={"words": "F", "codes": ["0302000N0BDAABJ"]}, to={"words": "S", "codes": ["0302000K0BDABAM"]},
+             achievable={"share": 0.5, "source": "s"}),
+    ]  # fmt: skip
+
+
+def union(rules, rows, scenario):
+    found = lines(rules, rows, FIVE)
+    return found[f"kg_{scenario}_counted"].sum() or Decimal(0)
+
+
+ROUNDING = Decimal("0.0001")  # a milligram a row and floats in between
+
+
+@settings(max_examples=10, deadline=None)
+@given(world, st.integers(0, 3), st.sampled_from(["theoretical", "expected", "to_peer"]))
+def test_removing_a_rule_never_raises_the_total(rows, gone, scenario):
+    rules = pack()
+    fewer = [r for n, r in enumerate(rules) if n != gone]
+    assert union(fewer, drawn(rows), scenario) <= union(rules, drawn(rows), scenario) + ROUNDING
+
+
+@settings(max_examples=10, deadline=None)
+@given(world, shares, shares)
+def test_more_achievable_share_never_saves_less(rows, one, other):
+    less, more = (union(pack(s), drawn(rows), "expected") for s in sorted([one, other]))
+    assert less <= more + ROUNDING
+
+
+@settings(max_examples=10, deadline=None)
+@given(world)
+def test_the_union_never_saves_more_than_the_inhalers_emit(rows):
+    emits = {VENTOLIN: 28, SALAMOL: 12, EASYHALER: 0.6, "0302000C0BPABBF": 17, "0302000N0BDAABJ": 36}
+    total = sum(n * emits[code] for _, code, n in rows)
+    found = lines(pack(), drawn(rows), FIVE)
+    for scenario in ("theoretical", "expected", "to_peer"):
+        counted = found[f"kg_{scenario}_counted"].sum() or Decimal(0)
+        assert float(counted) <= total + 1e-3
+        alone = found[f"kg_{scenario}"].sum() or Decimal(0)
+        assert counted <= alone + ROUNDING
+
+
+@settings(max_examples=8, deadline=None)
+@given(world, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing(rows, shuffle):
+    first = lines(pack(), drawn(rows), FIVE)
+    again = list(rows)
+    shuffle.shuffle(again)
+    assert lines(pack(), drawn(again), FIVE).equals(first)
