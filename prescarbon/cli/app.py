@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from prescarbon import __version__
-from prescarbon.config import GWP_BASES, read_config
+from prescarbon.config import GWP_BASES, parse_month, read_config
 from prescarbon.errors import PrescarbonError
+from prescarbon.manifest import to_json
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -40,21 +41,37 @@ def cli() -> None:
     """
 
 
-def command(group: click.Group = cli, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with the options all share; it is given a Config and a Say."""
+SHARED = {
+    "scope": click.option(
+        "--scope", help="all, gp, blmk, or codes with commas: K81001, pcn:…, sub-icb:…, icb:…, file:…."
+    ),
+    "factor_set": click.option("--factor-set", help="Factor set for totals; default harmonised."),
+    "gwp_basis": click.option(
+        "--gwp-basis", type=click.Choice(GWP_BASES), help="IPCC report of the GWP100; default AR6."
+    ),
+}
+FIGURES = ("scope", "factor_set", "gwp_basis")  # what every figure depends on
+
+
+def command(
+    group: click.Group = cli, name: str | None = None, *, obeys: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command that is given a Config and a Say.
+
+    obeys  which of the SHARED options change its answer: the others it does not take
+    """
 
     def wrap(function: Callable[..., Any]) -> click.Command:
         @click.option("--config", "config_file", type=FILE, help="Configuration file; default ./prescarbon.toml.")
         @click.option("--home", type=FOLDER, help="Where the store lies; default PRESCARBON_HOME.")
-        @click.option("--scope", help="all, blmk, or codes with commas: K81001, pcn:…, sub-icb:…, icb:…, file:….")
-        @click.option("--factor-set", help="Factor set for totals; default harmonised.")
-        @click.option("--gwp-basis", type=click.Choice(GWP_BASES), help="IPCC report of the GWP100; default AR6.")
         @click.option("--quiet", "-q", is_flag=True, help="Print results only.")
         @functools.wraps(function)
         def run(config_file: Path | None, quiet: bool, **given: Any) -> Any:
-            own = {key: given.pop(key, None) for key in ("home", "out", "scope", "factor_set", "gwp_basis")}
+            own = {key: given.pop(key, None) for key in ("home", "out", *SHARED)}
             return function(read_config(config_file, **own), Say(quiet=quiet), **given)
 
+        for option in reversed(obeys):
+            run = SHARED[option](run)
         return group.command(name or function.__name__.rstrip("_").replace("_", "-"))(run)
 
     return wrap
@@ -72,6 +89,10 @@ class Say:
     def result(self, text: str) -> None:
         """A result."""
         click.echo(text)
+
+    def answer(self, value: Any, lines: Callable[[], str], *, as_json: bool) -> None:
+        """A result as JSON, or as lines."""
+        self.result(to_json(value).rstrip() if as_json else lines())
 
     def remark(self, text: str) -> None:
         """A remark, unless quiet."""
@@ -110,7 +131,15 @@ class Say:
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 OUT = click.option("--out", type=FOLDER, help="Where reports lie; default PRESCARBON_OUT, else ./reports.")
-MONTH = click.option("--month", metavar="YYYY-MM", help="Last month of the report; default the newest loaded.")
+MONTH = click.option(
+    "--month",
+    metavar="YYYY-MM",
+    help="Last month; default the newest loaded.",
+    callback=lambda _context, _option, text: parse_month(text) if text else None,
+)
+TO = click.option(
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, XLSX, Parquet or JSON by the ending."
+)
 LEVEL = click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
 ORGANISATION = click.option("--organisation", metavar="CODE", help="One organisation alone.")
 logging.getLogger("fontTools").setLevel(logging.ERROR)

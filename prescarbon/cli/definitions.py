@@ -37,15 +37,15 @@ def factors() -> None:
     """Factor sets: list, show one factor, compare two sets, import your own."""
 
 
-@command(factors, "list")
+@command(factors, "list", obeys=["gwp_basis"])
 @JSON
 def factors_list(config: Config, say: Say, as_json: bool) -> None:
     """List the factor sets: harmonised, published, imported."""
     rows = factors_.list_sets(config)
-    say.result(to_json(rows).rstrip() if as_json else text.set_lines(rows))
+    say.answer(rows, lambda: text.set_lines(rows), as_json=as_json)
 
 
-@command(factors, "show")
+@command(factors, "show", obeys=["gwp_basis"])
 @click.argument("wanted", metavar="CODE")
 @JSON
 def factors_show(config: Config, say: Say, wanted: str, as_json: bool) -> None:
@@ -54,10 +54,10 @@ def factors_show(config: Config, say: Say, wanted: str, as_json: bool) -> None:
     Example: prescarbon factors show 0301011R0BEAIAP
     """
     rows = factors_.show(config, wanted)
-    say.result(to_json(rows).rstrip() if as_json else text.factor_lines(rows))
+    say.answer(rows, lambda: text.factor_lines(rows), as_json=as_json)
 
 
-@command(factors, "compare")
+@command(factors, "compare", obeys=["scope", "gwp_basis"])
 @click.argument("one")
 @click.argument("other")
 @JSON
@@ -67,7 +67,7 @@ def factors_compare(config: Config, say: Say, one: str, other: str, as_json: boo
     Example: prescarbon factors compare harmonised prescqipp-b375
     """
     found = factors_.compare(config, one, other)
-    say.result(to_json(found).rstrip() if as_json else text.compare_lines(found))
+    say.answer(found, lambda: text.compare_lines(found), as_json=as_json)
 
 
 @command(factors, "import")
@@ -80,4 +80,4 @@ def factors_import(config: Config, say: Say, file: Path, name: str | None, as_js
     Use the set with --factor-set NAME.
     """
     taken = factors_.import_set(config, file, name)
-    say.result(to_json(taken).rstrip() if as_json else f"{taken['factor_set']}: {taken['factors']} factors imported")
+    say.answer(taken, lambda: f"{taken['factor_set']}: {taken['factors']} factors imported", as_json=as_json)

@@ -1,6 +1,6 @@
 """Answers as files: --to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,42 @@ from prescarbon.errors import InputError
 from prescarbon.manifest import to_json
 from prescarbon.pipeline.opportunities import Found
 from prescarbon.pipeline.opportunities import as_json as opportunities_as_json
-from prescarbon.reference.wording import read_wording
 from prescarbon.report.faces.safety import formula_safe
 from prescarbon.report.faces.workbook import Sheet, write_workbook
 from prescarbon.store.atomic import publishing, writing_to
 
+Writer = Callable[[Path], object]
+
 
 def write_lines(found: Found, file: Path) -> None:
-    """CSV, Parquet, JSON or XLSX by the file's ending.
+    """Opportunities as CSV, Parquet, JSON or XLSX, by the file's ending.
 
     Raises:
         InputError: another ending, or the file cannot be written.
     """
-    writers: dict[str, Callable[[Path], object]] = {
-        ".csv": lambda draft: formula_safe(found.lines).write_csv(draft),
-        ".parquet": found.lines.write_parquet,
-        ".json": lambda draft: draft.write_text(to_json(opportunities_as_json(found)), "utf-8"),
-        ".xlsx": lambda draft: write_workbook(
-            draft, _sheets(found), found.evidence.manifest("opportunities"), read_wording(found.evidence.reference.root)
-        ),
+    told = found.evidence
+
+    def workbook(draft: Path) -> None:
+        write_workbook(draft, _sheets(found), told.manifest("opportunities"), told.reference.wording)
+
+    _write(file, found.lines, opportunities_as_json(found), {".xlsx": workbook})
+
+
+def write_values(values: pl.DataFrame, file: Path) -> None:
+    """Measure values as CSV, Parquet or JSON, by the file's ending.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
+    """
+    _write(file, values, values_as_json(values), {})
+
+
+def _write(file: Path, table: pl.DataFrame, told: Mapping[str, Any], more: Mapping[str, Writer]) -> None:
+    writers: dict[str, Writer] = {
+        ".csv": lambda draft: formula_safe(table).write_csv(draft),
+        ".parquet": lambda draft: table.rechunk().write_parquet(draft),  # as it lay in memory, its bytes would differ
+        ".json": lambda draft: draft.write_text(to_json(told), "utf-8"),
+        **more,
     }
     if file.suffix not in writers:
         raise InputError(f"{file.name} ends in none of {', '.join(writers)}.", remedy="Choose one of these endings.")
@@ -56,20 +73,3 @@ def values_as_json(values: pl.DataFrame) -> dict[str, Any]:
     rows = values.rename({"measure_id": "measure"})
     first = ["measure", "organisation_code", "level", "period_start", "period_end", "numerator", "denominator", "value"]
     return {"values": rows.select(*first, pl.exclude(first)).to_dicts()}
-
-
-def write_values(values: pl.DataFrame, file: Path) -> None:
-    """CSV, Parquet or JSON by the file's ending.
-
-    Raises:
-        InputError: another ending, or the file cannot be written.
-    """
-    if file.suffix not in (".csv", ".parquet", ".json"):
-        raise InputError(f"{file.name} ends in none of .csv, .parquet, .json.", remedy="Choose one of these endings.")
-    with writing_to(file.parent, "Choose another folder."), publishing(file) as draft:
-        if file.suffix == ".csv":
-            formula_safe(values).write_csv(draft)
-        elif file.suffix == ".parquet":
-            values.write_parquet(draft)
-        else:
-            draft.write_text(to_json(values_as_json(values)), "utf-8")

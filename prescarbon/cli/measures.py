@@ -1,34 +1,34 @@
 """Commands about measures, trends, comparison and KPIs."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FILE, JSON, LEVEL, MONTH, ORGANISATION, Commands, Say, cli, command
-from prescarbon.config import Config, parse_month
+from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, Commands, Say, cli, command
+from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import kpis as kpis_
 from prescarbon.pipeline import measures as measures_
 from prescarbon.pipeline import trends
 
 
-@command()
+@command(obeys=FIGURES)
 @click.argument("measure")
 @LEVEL
 @ORGANISATION
 @MONTH
 @JSON
 def trend(
-    config: Config, say: Say, measure: str, level: str, organisation: str | None, month: str | None, as_json: bool
+    config: Config, say: Say, measure: str, level: str, organisation: str | None, month: date | None, as_json: bool
 ) -> None:
     """Show a measure month by month: rolling year, same month last year, XmR limits, signals, known breaks.
 
     Example: prescarbon trend kg_per_inhaler --level pcn --organisation U12345
     """
-    last = parse_month(month) if month else None
-    rows = trends.trend(config, measure, level=level, organisation=organisation, last_month=last)
+    rows = trends.trend(config, measure, level=level, organisation=organisation, last_month=month)
     columns = (
         "organisation_code",
         "month",
@@ -40,10 +40,10 @@ def trend(
         "signal",
         "break_words",
     )
-    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @LEVEL
 @ORGANISATION
 @click.option(
@@ -70,25 +70,25 @@ def change(
         "organisation_code", "series_code", "before", "after", "kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix",
         "kg_factor", "kg_left_out",
     )  # fmt: skip
-    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @click.argument("measure")
 @click.option("--peers", default="all", help="all, pcn or nearest.")
 @MONTH
 @JSON
-def compare(config: Config, say: Say, measure: str, peers: str, month: str | None, as_json: bool) -> None:
+def compare(config: Config, say: Say, measure: str, peers: str, month: date | None, as_json: bool) -> None:
     """Hold each practice beside its peers: over-dispersed funnel, gates, a neutral verdict. No league table.
 
     Example: prescarbon compare saba --peers nearest
     """
-    rows = trends.compare(config, measure, peers=peers, last_month=parse_month(month) if month else None)
+    rows = trends.compare(config, measure, peers=peers, last_month=month)
     columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
-    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @click.option("--level", default="icb", help="practice, pcn, sub-icb, icb or place.")
 @click.option(
     "--returns",
@@ -97,10 +97,10 @@ def compare(config: Config, say: Say, measure: str, peers: str, month: str | Non
 )
 @MONTH
 @JSON
-def kpis(config: Config, say: Say, level: str, returns: Path | None, month: str | None, as_json: bool) -> None:
+def kpis(config: Config, say: Say, level: str, returns: Path | None, month: date | None, as_json: bool) -> None:
     """Hold the trend KPIs against their targets; the five Annex KPIs wait for a return and say so."""
     told = replace(config, kpi_returns=returns) if returns else config
-    rows = kpis_.kpis_of(told, level=level, last_month=parse_month(month) if month else None).rows
+    rows = kpis_.kpis_of(told, level=level, last_month=month).rows
     columns = (
         "organisation_code",
         "kpi_id",
@@ -114,7 +114,7 @@ def kpis(config: Config, say: Say, level: str, returns: Path | None, month: str 
         "track",
         "status",
     )
-    say.result(to_json(rows).rstrip() if as_json else text.lines(rows, columns))
+    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
 
 @cli.group(cls=Commands)
@@ -127,7 +127,7 @@ def measures() -> None:
 def measures_list(config: Config, say: Say, as_json: bool) -> None:
     """List the measures and what each asks."""
     rows = measures_.list_measures(config)
-    say.result(to_json(rows).rstrip() if as_json else "\n".join(f"{r['id']:36}{r['asks']}" for r in rows))
+    say.answer(rows, lambda: "\n".join(f"{r['id']:36}{r['asks']}" for r in rows), as_json=as_json)
 
 
 @command(measures, "show")
@@ -137,34 +137,33 @@ def measures_show(config: Config, say: Say, wanted: str) -> None:
     say.result(to_json(measures_.show_measure(config, wanted)).rstrip())
 
 
-@command(measures, "run")
+@command(measures, "run", obeys=FIGURES)
 @click.option("--level", default="practice", help="practice, pcn, sub-icb, icb or place.")
 @MONTH
 @click.option("--months", default=1, type=click.IntRange(1, 60), help="Months summed, ending with --month.")
 @click.option("--measure", "only", multiple=True, help="This measure alone; may be repeated.")
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, Parquet or JSON by the ending.")
+@TO
 @JSON
 def measures_run(
     config: Config,
     say: Say,
     level: str,
-    month: str | None,
+    month: date | None,
     months: int,
     only: tuple[str, ...],
     to: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the measures for every loaded organisation of a level, whatever the scope.
+    """Run the measures for every loaded organisation of a level, or of the scope where one is chosen.
 
     Example: prescarbon measures run --level sub-icb --month 2022-11 --json
     """
-    last = parse_month(month) if month else None
-    values = measures_.measure_values(config, level=level, last_month=last, months=months, only=only)
+    values = measures_.measure_values(config, level=level, last_month=month, months=months, only=only)
     if to:
         files.write_values(values, to)
         say.remark(f"{values.height} values in {to}")
     else:
-        say.result(to_json(files.values_as_json(values)).rstrip() if as_json else text.value_lines(values))
+        say.answer(files.values_as_json(values), lambda: text.value_lines(values), as_json=as_json)
 
 
 @command(measures, "import-published")
@@ -174,13 +173,13 @@ def measures_run(
 def measures_import_published(config: Config, say: Say, file: Path, vintage: str | None, as_json: bool) -> None:
     """Keep published measure values as benchmarks (CSV: measure, month, code, numerator, denominator)."""
     taken = measures_.import_published(config, file, vintage)
-    say.result(to_json(taken).rstrip() if as_json else f"{taken['rows']} published values, vintage {taken['vintage']}")
+    say.answer(taken, lambda: f"{taken['rows']} published values, vintage {taken['vintage']}", as_json=as_json)
 
 
 @command(measures, "reconcile")
 @MONTH
 @JSON
-def measures_reconcile(config: Config, say: Say, month: str | None, as_json: bool) -> None:
+def measures_reconcile(config: Config, say: Say, month: date | None, as_json: bool) -> None:
     """Ours beside the published values of the same rule, area and month, each difference with its reasons."""
-    rows = measures_.reconcile(config, last_month=parse_month(month) if month else None)
-    say.result(to_json(rows).rstrip() if as_json else text.reconciliation_lines(rows))
+    rows = measures_.reconcile(config, last_month=month)
+    say.answer(rows, lambda: text.reconciliation_lines(rows), as_json=as_json)

@@ -1,25 +1,24 @@
-"""Commands about what could be done next, and what came of it."""
+"""Commands about what could be done next, what came of it, and the codes of a rule."""
 
+from datetime import date
 from pathlib import Path
 
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FILE, JSON, MONTH, Say, command
-from prescarbon.config import Config, parse_month
+from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, Commands, Say, cli, command
+from prescarbon.config import Config
 from prescarbon.manifest import to_json
-from prescarbon.pipeline import opportunities as opportunities_
+from prescarbon.pipeline import opportunities as found_by
 
 
-@command()
-@click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
-@click.option("--organisation", metavar="CODE", help="One organisation alone (text output).")
+@command(obeys=FIGURES)
+@LEVEL
+@ORGANISATION
 @click.option("--rank-by", type=click.Choice(["kg", "gbp_per_kg", "effort"]), default="kg", help="What comes first.")
 @click.option("--include-off", is_flag=True, help="Also rules that are off by default.")
 @click.option("--signed-off-only", is_flag=True, help="Only rules a clinical role has signed off.")
-@click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, XLSX, Parquet or JSON by the ending."
-)
+@TO
 @MONTH
 @JSON
 def opportunities(
@@ -31,17 +30,18 @@ def opportunities(
     include_off: bool,
     signed_off_only: bool,
     to: Path | None,
-    month: str | None,
+    month: date | None,
     as_json: bool,
 ) -> None:
     """Rank what could be done next, with kg, £, interval, caveats and the commitment served.
 
     Example: prescarbon opportunities --level pcn --to opportunities.xlsx
     """
-    found = opportunities_.find(
+    found = found_by.find(
         config,
         level=level,
-        last_month=parse_month(month) if month else None,
+        organisation=organisation,
+        last_month=month,
         rank_by=rank_by,
         include_off=include_off,
         include_drafts=not signed_off_only,
@@ -50,12 +50,30 @@ def opportunities(
         files.write_lines(found, to)
         say.remark(f"{found.lines.height} lines in {to}")
     else:
-        say.result(to_json(opportunities_.as_json(found)).rstrip() if as_json else text.lines_of(found, organisation))
+        say.answer(found_by.as_json(found), lambda: text.lines_of(found), as_json=as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @click.argument("log", type=FILE)
 @MONTH
-def actions(config: Config, say: Say, log: Path, month: str | None) -> None:
+def actions(config: Config, say: Say, log: Path, month: date | None) -> None:
     """Before and after of the actions in a log (CSV: practice, rule, start date, owner role), with comparators."""
-    say.result(to_json(opportunities_.evaluate(config, log, last_month=parse_month(month) if month else None)).rstrip())
+    say.result(to_json(found_by.evaluate(config, log, last_month=month)).rstrip())
+
+
+@cli.group(cls=Commands)
+def rules() -> None:
+    """Switch rules: what a clinical system needs of one."""
+
+
+@command(rules, "codes")
+@click.argument("rule")
+@JSON
+def rules_codes(config: Config, say: Say, rule: str, as_json: bool) -> None:
+    """Show the codes and the search of a rule, for a clinical system.
+
+    Example: prescarbon rules codes DV01
+    """
+    rows = found_by.code_list(config, rule)
+    columns = ("side", "bnf_code", "product_name", "snomed_code", "search")
+    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)

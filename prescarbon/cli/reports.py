@@ -1,51 +1,73 @@
 """Commands that write reports, and explain a number of theirs."""
 
+from datetime import date
+from pathlib import Path
+
 import click
 
 from prescarbon.cli import text
-from prescarbon.cli.app import JSON, MONTH, OUT, Say, command
-from prescarbon.config import Config, parse_month
-from prescarbon.manifest import to_json
-from prescarbon.pack import demo as demo_
-from prescarbon.pack import folder, write
-from prescarbon.pipeline import explanation, intake, scope
+from prescarbon.cli.app import FIGURES, FILE, JSON, MONTH, OUT, Say, command
+from prescarbon.config import Config
+from prescarbon.pack.demo import write_demo
+from prescarbon.pack.folder import Pack
+from prescarbon.pack.repeat import repeat_report
+from prescarbon.pack.write import write_report
+from prescarbon.pipeline import explanation, intake
+from prescarbon.pipeline.scope import check_practice_code
 
 
-@command()
-@click.option("--practice", metavar="CODE", help="One practice alone.")
+@command(obeys=FIGURES)
+@click.option("--practice", metavar="CODE", help="This practice's pages alone, into the pack they belong to.")
+@click.option("--pcn", metavar="CODE", help="This PCN's pages and its practices' alone, into the pack they belong to.")
+@click.option("--from", "manifest", type=FILE, help="Repeat the run of a manifest.json, to the byte.")
 @MONTH
 @OUT
 @JSON
-def report(config: Config, say: Say, practice: str | None, month: str | None, as_json: bool) -> None:
+def report(
+    config: Config,
+    say: Say,
+    practice: str | None,
+    pcn: str | None,
+    manifest: Path | None,
+    month: date | None,
+    as_json: bool,
+) -> None:
     """Write the pages, the tables and the manifest.
 
     Example: prescarbon report --month 2026-01
     """
-    code = scope.check_practice_code(practice) if practice else None
+    given = click.get_current_context().params
+    if manifest and any(given[k] for k in ("practice", "pcn", "month", "config_file", *FIGURES)):
+        raise click.UsageError("--from takes every setting from the manifest: leave out the other options.")
+    if practice and pcn:
+        raise click.UsageError("give --practice or --pcn, not both.")
+
+    def progress(done: int, of: int) -> None:
+        say.progress("pages", done, of)
+
     with say:
-        pack = write.write_report(
-            config,
-            practice=code,
-            last_month=parse_month(month) if month else None,
-            progress=lambda done, of: say.progress("pages", done, of),
+        pack = (
+            repeat_report(manifest, config.home, config.out, progress=progress)
+            if manifest
+            else write_report(
+                config,
+                practice=check_practice_code(practice) if practice else None,
+                pcn=pcn.strip().upper() if pcn else None,
+                last_month=month,
+                progress=progress,
+            )
         )
     _report_pack(say, pack, as_json)
 
 
-def _report_pack(say: Say, pack: folder.Pack, as_json: bool) -> None:
+def _report_pack(say: Say, pack: Pack, as_json: bool) -> None:
     for warning in pack.warnings:
         say.warn(warning)
-    if as_json:
-        say.result(
-            to_json(
-                {"folder": str(pack.folder), "index": str(pack.index), "pages": [str(p) for p in pack.pages]}
-            ).rstrip()
-        )
-    else:
-        say.result(f"{len(pack.pages)} practice pages; open {pack.index}")
+    told = {"folder": str(pack.folder), "index": str(pack.index), "pages": [str(p) for p in pack.pages]}
+    say.answer(told, lambda: f"{len(pack.pages)} practice pages; open {pack.index}", as_json=as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @click.option("--months", metavar="FIRST:LAST", help="Months to fetch; default all after the newest held.")
 @OUT
 @JSON
@@ -54,31 +76,29 @@ def run(config: Config, say: Say, months: str | None, as_json: bool) -> None:
     with say:
         for t in intake.fetch(config, months, progress=say.progress):
             say.remark(text.taken_line(t))
-        pack = write.write_report(config, progress=lambda done, of: say.progress("pages", done, of))
+        pack = write_report(config, progress=lambda done, of: say.progress("pages", done, of))
     _report_pack(say, pack, as_json)
 
 
-@command()
+@command(obeys=FIGURES[1:])
 @OUT
 @JSON
 def demo(config: Config, say: Say, as_json: bool) -> None:
     """Run the whole job on a SYNTHETIC sample: nothing in it is real."""
     with say:
-        pack = demo_.write_demo(config, progress=say.progress)
+        pack = write_demo(config, progress=say.progress)
     _report_pack(say, pack, as_json)
 
 
-@command()
+@command(obeys=FIGURES)
 @click.argument("practice")
 @click.option("--product", metavar="CODE", help="One presentation (BNF code): down to its rows.")
 @MONTH
 @JSON
-def explain(config: Config, say: Say, practice: str, product: str | None, month: str | None, as_json: bool) -> None:
+def explain(config: Config, say: Say, practice: str, product: str | None, month: date | None, as_json: bool) -> None:
     """Show how a practice's number came to be: rows, devices, factor, source, interval.
 
     Example: prescarbon explain K81001 --product 0301011R0BEAIAP
     """
-    told = explanation.explain(
-        config, scope.check_practice_code(practice), product=product, last_month=parse_month(month) if month else None
-    )
-    say.result(to_json(told.as_json()).rstrip() if as_json else told.as_text())
+    told = explanation.explain(config, check_practice_code(practice), product=product, last_month=month)
+    say.answer(told.as_json(), told.as_text, as_json=as_json)

@@ -45,20 +45,15 @@ def compare_lines(found: Mapping[str, Any]) -> str:
 DRAFT_WORDS = "DRAFT: no clinical role has signed this rule off"
 
 
-def lines_of(found: Found, organisation: str | None = None) -> str:
+def lines_of(found: Found) -> str:
     """The ranked lines of each organisation as text, drafts marked; "Nothing stands out" where that is so."""
     names = dict(found.evidence.practices.select("practice_code", "practice_name").iter_rows())
     written: list[str] = []
     ranked = found.lines.filter(pl.col("gate") == "ranked").sort("organisation_code", "rank")
     for (code,), rows in ranked.group_by("organisation_code", maintain_order=True):
-        if organisation is None or code == organisation:
-            written.append(f"{names.get(str(code), code)} ({code})")
-            written += [_line(row) for row in rows.to_dicts()]
-    written += [
-        f"{names.get(code, code)} ({code}): nothing stands out in this period."
-        for code in found.quiet
-        if organisation in (None, code)
-    ]
+        written.append(f"{names.get(str(code), code)} ({code})")
+        written += [_line(row) for row in rows.to_dicts()]
+    written += [f"{names.get(code, code)} ({code}): nothing stands out in this period." for code in found.quiet]
     return "\n".join(written)
 
 

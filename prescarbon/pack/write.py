@@ -75,21 +75,25 @@ def write_report(
     practice: str | None = None,
     pcn: str | None = None,
     last_month: date | None = None,
+    months: int = MONTHS_IN_TREND,
+    last: Path | None = None,
     progress: Progress = show_nothing,
 ) -> Pack:
     """The pack of a month in out/<month>/: every page in every face, index, slide, tables, manifest.
 
     practice  this practice's pages alone: they join the pack they belong to, or begin one
     pcn       this PCN's pages and its practices' alone, likewise
+    months    how many months back the run reads
+    last      folder of the earlier pack that restatements are told against; None is the newest under `out`
 
     Raises:
         InputError: nothing is loaded, the practice or PCN has no rows, the pack that is there came of other inputs or
             settings, or the folder cannot be written.
         CoverageError: too few inhaler items carry a factor.
     """
-    evidence = gather(config, last_month=last_month, months=MONTHS_IN_TREND)
+    evidence = gather(config, last_month=last_month, months=months)
     views = make_views(evidence)
-    restatements = find_restatements(last_pack(config.out), evidence)
+    restatements = find_restatements(last or last_pack(config.out), evidence)
     manifest = replace(evidence.manifest("report"), restatements=tuple(restatements))
     final = config.out / evidence.manifests[-1].month
     is_whole = practice is None and pcn is None

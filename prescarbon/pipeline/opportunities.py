@@ -1,6 +1,6 @@
 """Switch rules over the loaded months: the ranked opportunities of practices, PCNs, sub-ICB locations and the ICB."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,27 +31,41 @@ class Found:
     totals: pl.DataFrame
     quiet: tuple[str, ...]
 
+    def only(self, organisation: str) -> "Found":
+        """What was found for one organisation.
+
+        Raises:
+            InputError: it has no line and is none of those that have none.
+        """
+        is_it = pl.col("organisation_code") == organisation
+        lines, totals = self.lines.filter(is_it), self.totals.filter(is_it)
+        if lines.is_empty() and organisation not in self.quiet:
+            raise InputError(f"{organisation} is not in the loaded months.", remedy="Check --level and the code.")
+        return replace(self, lines=lines, totals=totals, quiet=tuple(c for c in self.quiet if c == organisation))
+
 
 def find(
     config: Config,
     *,
     level: str = "practice",
+    organisation: str | None = None,
     last_month: date | None = None,
     rank_by: str = "kg",
     include_off: bool = False,
     include_drafts: bool = True,
 ) -> Found:
-    """Table OPPORTUNITIES of every organisation of the level in scope, over at most the last twelve loaded months.
+    """Table OPPORTUNITIES of every organisation of the level in scope (or one), over at most the last twelve months.
 
     Rules and formulary are those in force on the last month, or on the day the newest rule begins, whichever is later.
 
     Raises:
-        InputError: the level is none, or a local file (formulary, excluded products, campaigns) is wrong.
+        InputError: the level or organisation is none, or a local file (formulary, excluded products, campaigns) is wrong.
         DefinitionError: a rule is wrong.
     """
     check_level(level)
     evidence = gather(config, last_month=last_month)
-    return at_level(prepare(evidence, rank_by, include_off=include_off, include_drafts=include_drafts), level)
+    found = at_level(prepare(evidence, rank_by, include_off=include_off, include_drafts=include_drafts), level)
+    return found.only(organisation) if organisation else found
 
 
 @dataclass(frozen=True)
