@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescarbon.model.activity import read_quantities, reduce_to_activity
+from prescarbon.model.activity import in_force, presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, count_devices, estimate_footprint
+from prescarbon.model.sums import known_sum
 from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
@@ -135,6 +136,80 @@ def test_footprint_takes_the_factor_of_its_month_and_never_invents_one():
     assert found.columns == FOOTPRINT.names
 
 
+def test_a_row_holds_on_its_first_and_on_its_last_day_and_on_no_other():
+    """A month is its first day, so a row that ends on it holds in that month, and one that begins the day after does not."""
+    dated = frame(
+        """
+        bnf_code | factor | valid_from | valid_to
+        x        | one    | 2025-06-01 | 2025-07-01
+        x        | two    | 2025-07-02 | 2025-08-31
+        x        | three  | 2025-09-01 | 2025-09-30
+        """,
+        valid_from=pl.Date,
+        valid_to=pl.Date,
+    )
+    months = [date(2025, m, 1) for m in range(5, 11)]
+    found = in_force(pl.LazyFrame({"month": months, "bnf_code": ["x"] * 6}), dated).sort("month").collect()
+    assert [(row["month"].month, row["factor"]) for row in found.to_dicts()] == [
+        *((6, "one"), (7, "one"), (8, "two"), (9, "three")),
+    ]
+
+
+def test_a_factor_counts_kilograms_on_the_last_day_it_holds():
+    acts = rows_of(
+        ACTIVITY,
+        f"""
+        month      | practice_code | bnf_code   | reads_as | items | total_quantity | nic_gbp
+        2025-07-01 | K81001        | {VENTOLIN} | devices  | 2     | 2              | 3.00
+        2025-08-01 | K81001        | {VENTOLIN} | devices  | 2     | 2              | 3.00
+        """,
+        rows=1,
+    )
+    factors = rows_of(
+        FACTORS,
+        f"""
+        factor_id | key_kind | key        | kg_low | kg_co2e | kg_high | valid_from | valid_to
+        old       | product  | {VENTOLIN} | 25     | 28      | 30      | 2010-01-01 | 2025-07-01
+        """,
+    )
+    found = estimate_footprint(acts, PRODUCTS_HERE, factors, FACTORS.empty(), base_prices(acts)).collect()
+    assert found["kg_co2e"].cast(pl.Float64).to_list() == [2 * 28, None]  # nothing holds in August: unknown, not nought
+    assert found["method"].to_list() == ["product", "unknown"]
+
+
+def test_the_base_period_is_twelve_months_and_a_later_product_takes_its_own_first_month():
+    acts = rows_of(
+        ACTIVITY,
+        """
+        month      | practice_code | bnf_code  | reads_as       | items | total_quantity | nic_gbp
+        2024-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 1.00
+        2024-12-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 3.00
+        2025-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 90.00
+        2025-02-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 5.00
+        2025-03-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 90.00
+        2024-01-01 | K81001        | 0402010ZZ | not an inhaler | 1     | 0              | 9.00
+        """,
+        rows=1,
+    )
+    # £4 for 20 in January to December 2024; the other is first seen in February 2025; no quantity, no price
+    assert sorted(base_prices(acts).collect().rows()) == [("0402010AB", 0.2), ("0402010XX", 0.5)]
+    assert ("0402010AB", 0.1) in base_prices(acts, base_months=1).collect().rows()
+
+
+def test_a_name_is_the_one_last_printed_and_the_first_in_the_alphabet_where_several_are():
+    printed = pl.LazyFrame(
+        [
+            ("x", date(2025, 7, 1), "Ventolin 100"),
+            ("x", date(2025, 8, 1), "Ventolin Evohaler 100"),
+            ("x", date(2025, 8, 1), "Salbutamol (Ventolin)"),
+            ("y", date(2025, 6, 1), "Old name"),
+        ],
+        schema=["bnf_code", "month", "presentation_name"],
+        orient="row",
+    )
+    assert presentation_names(printed).collect().rows() == [("x", "Salbutamol (Ventolin)"), ("y", "Old name")]
+
+
 def test_a_price_jump_is_no_carbon():
     acts = rows_of(
         ACTIVITY,
@@ -158,7 +233,7 @@ rows = st.lists(
         st.sampled_from([VENTOLIN, SPIRIVA, "0212000B0AAABAB"]),
         st.sampled_from([1, 2, 30, 200]),
         st.integers(1, 9),
-        st.decimals("0.01", "99.99", places=2),
+        st.none() | st.decimals("0.01", "99.99", places=2),
     ),
     min_size=1,
     max_size=30,
@@ -169,13 +244,13 @@ rows = st.lists(
 def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
     slow: dict[tuple[str, str], list] = {}
     for practice, code, quantity, items, nic in drawn:
-        sums = slow.setdefault((practice, code), [0, 0, 0])
+        sums = slow.setdefault((practice, code), [0, 0, None])
         sums[0] += items
         sums[1] += quantity * items
-        sums[2] += nic
+        sums[2] = sums[2] if nic is None else nic + (sums[2] or 0)
     rnd.shuffle(drawn)
     text = "practice_code | bnf_code | quantity | items | nic_gbp\n" + "\n".join(
-        " | ".join(map(str, row)) for row in drawn
+        " | ".join("" if cell is None else str(cell) for cell in row) for row in drawn
     )
     reduced = reduce_to_activity(
         rows_of(PRESCRIBING, text, month=date(2025, 6, 1), presentation_name="p")
@@ -183,7 +258,9 @@ def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
         .cast(PRESCRIBING.schema)
     )
     found = read_quantities(reduced, PRODUCTS_HERE, NOT_INHALERS).collect()
-    by_code = found.group_by("practice_code", "bnf_code").agg(pl.col("items", "total_quantity", "nic_gbp").sum())
+    by_code = found.group_by("practice_code", "bnf_code").agg(
+        pl.col("items", "total_quantity").sum(), known_sum("nic_gbp")
+    )
     assert {(p, c): [i, int(q), n] for p, c, i, q, n in by_code.iter_rows()} == slow
     assert found["rows"].sum() == len(drawn)
 
