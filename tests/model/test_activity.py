@@ -20,6 +20,7 @@ VENTOLIN, SPIRIVA, NEBULE, NEW, TABLET = (
     "0302000ZZZZZZZZ",
     "0303020G0AAABAB",
 )
+TWENTY, FOURTEEN = "0301011V0BBAAAA", "0301011V0BBAABB"  # of 20 and of 14 doses: fewer than 20 are read as devices
 
 PRODUCTS_HERE = rows_of(
     PRODUCTS,
@@ -28,6 +29,8 @@ PRODUCTS_HERE = rows_of(
     {VENTOLIN} | Ventolin     | pMDI        | HFA-134a   | true           | 200              | 1                | 1.50
     {SPIRIVA}  | Spiriva      | DPI         | none       | true           | 30               | 30               | 34.87
     {NEBULE}   | Salbutamol   | nebuliser   | none       | false          |                  |                  |
+    {TWENTY}   | Twenty       | DPI         | none       | true           | 20               | 1                | 10.00
+    {FOURTEEN} | Fourteen     | DPI         | none       | true           | 14               | 1                | 10.00
     """,
     **ALWAYS,
 )
@@ -55,10 +58,20 @@ def activity(text: str) -> pl.LazyFrame:
         (VENTOLIN, 200, 1, "300.00", "doses", 1.0),  # the same, and paid as 200
         (VENTOLIN, 400, 2, "6.00", "doses", 4.0),
         (VENTOLIN, 100, 1, "0.75", "doses", 0.5),  # priced as doses though no whole inhaler
-        (VENTOLIN, 12, 1, "18.00", "many devices", 12.0),
+        (VENTOLIN, 100, 8, "9.00", "doses", 4.0),  # £0.01125 a unit, just 1.5 × £1.50 ÷ 200
+        (VENTOLIN, 9, 1, "0.07", "devices", 9.0),  # priced as doses, but nine is not many
+        (VENTOLIN, 9, 1, "13.50", "devices", 9.0),
+        (VENTOLIN, 10, 1, "15.00", "many devices", 10.0),
+        (VENTOLIN, 300, 1, "450.00", "many devices", 300.0),  # one and a half inhalers, paid as 300
+        (TWENTY, 40, 1, "400.00", "doses", 2.0),
+        (FOURTEEN, 28, 1, "280.00", "many devices", 28.0),
         (SPIRIVA, 30, 2, "69.74", "capsules", 2.0),
         (SPIRIVA, 7, 1, "8.14", "capsules", 7 / 30),
         (SPIRIVA, 1, 1, "34.87", "packs", 1.0),
+        (SPIRIVA, 9, 1, "313.83", "packs", 9.0),
+        (SPIRIVA, 10, 1, "348.70", "capsules", 1 / 3),
+        (SPIRIVA, 2, 1, "34.87", "packs", 2.0),  # a unit at just half a pack's price
+        (SPIRIVA, 2, 1, "34.86", "capsules", 2 / 30),
         (NEBULE, 20, 1, "1.91", "not an inhaler", None),
         (TABLET, 28, 1, "1.00", "not an inhaler", None),
         (NEW, 1, 1, "10.00", "not known", None),
@@ -84,6 +97,18 @@ def test_a_suspect_row_stays_apart_and_nothing_is_dropped():
     """).collect()
     assert found.select("reads_as", "items", "rows").rows() == [("devices", 71, 1), ("doses", 1, 1)]
     assert str(found["nic_gbp"].sum()) == "406.50"
+
+
+def test_quantities_of_bnf_0301_to_0303_stay_apart_and_others_do_not():
+    codes = ["0212000B0AAABAB", "0301011R0BEAIAP", "0302000C0BPABBF", "0303020G0AAABAB", "0304010C0AAAAAA"]
+    rows = "\n".join(f"{code} | {quantity} | 1 | 1.00" for code in codes for quantity in (1, 200))
+    found = reduce_to_activity(prescribing(f"bnf_code | quantity | items | nic_gbp\n{rows}")).collect()
+    apart = (
+        found.group_by("bnf_code").agg(pl.col("quantity").drop_nulls().sort(), pl.col("rows").sum()).sort("bnf_code")
+    )
+    assert [(r["bnf_code"][:4], [int(q) for q in r["quantity"]], r["rows"]) for r in apart.to_dicts()] == [
+        *(("0212", [], 2), ("0301", [1, 200], 2), ("0302", [1, 200], 2), ("0303", [1, 200], 2), ("0304", [], 2)),
+    ]
 
 
 def test_an_unknown_cost_stays_unknown():
