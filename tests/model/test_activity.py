@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prescarbon.model.activity import read_quantities, reduce_to_activity
+from prescarbon.model.activity import in_force, presentation_names, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import base_prices, count_devices, estimate_footprint
+from prescarbon.model.sums import known_sum
 from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
@@ -19,6 +20,7 @@ VENTOLIN, SPIRIVA, NEBULE, NEW, TABLET = (
     "0302000ZZZZZZZZ",
     "0303020G0AAABAB",
 )
+TWENTY, FOURTEEN = "0301011V0BBAAAA", "0301011V0BBAABB"  # of 20 and of 14 doses: fewer than 20 are read as devices
 
 PRODUCTS_HERE = rows_of(
     PRODUCTS,
@@ -27,6 +29,8 @@ PRODUCTS_HERE = rows_of(
     {VENTOLIN} | Ventolin     | pMDI        | HFA-134a   | true           | 200              | 1                | 1.50
     {SPIRIVA}  | Spiriva      | DPI         | none       | true           | 30               | 30               | 34.87
     {NEBULE}   | Salbutamol   | nebuliser   | none       | false          |                  |                  |
+    {TWENTY}   | Twenty       | DPI         | none       | true           | 20               | 1                | 10.00
+    {FOURTEEN} | Fourteen     | DPI         | none       | true           | 14               | 1                | 10.00
     """,
     **ALWAYS,
 )
@@ -54,10 +58,20 @@ def activity(text: str) -> pl.LazyFrame:
         (VENTOLIN, 200, 1, "300.00", "doses", 1.0),  # the same, and paid as 200
         (VENTOLIN, 400, 2, "6.00", "doses", 4.0),
         (VENTOLIN, 100, 1, "0.75", "doses", 0.5),  # priced as doses though no whole inhaler
-        (VENTOLIN, 12, 1, "18.00", "many devices", 12.0),
+        (VENTOLIN, 100, 8, "9.00", "doses", 4.0),  # £0.01125 a unit, just 1.5 × £1.50 ÷ 200
+        (VENTOLIN, 9, 1, "0.07", "devices", 9.0),  # priced as doses, but nine is not many
+        (VENTOLIN, 9, 1, "13.50", "devices", 9.0),
+        (VENTOLIN, 10, 1, "15.00", "many devices", 10.0),
+        (VENTOLIN, 300, 1, "450.00", "many devices", 300.0),  # one and a half inhalers, paid as 300
+        (TWENTY, 40, 1, "400.00", "doses", 2.0),
+        (FOURTEEN, 28, 1, "280.00", "many devices", 28.0),
         (SPIRIVA, 30, 2, "69.74", "capsules", 2.0),
         (SPIRIVA, 7, 1, "8.14", "capsules", 7 / 30),
         (SPIRIVA, 1, 1, "34.87", "packs", 1.0),
+        (SPIRIVA, 9, 1, "313.83", "packs", 9.0),
+        (SPIRIVA, 10, 1, "348.70", "capsules", 1 / 3),
+        (SPIRIVA, 2, 1, "34.87", "packs", 2.0),  # a unit at just half a pack's price
+        (SPIRIVA, 2, 1, "34.86", "capsules", 2 / 30),
         (NEBULE, 20, 1, "1.91", "not an inhaler", None),
         (TABLET, 28, 1, "1.00", "not an inhaler", None),
         (NEW, 1, 1, "10.00", "not known", None),
@@ -83,6 +97,18 @@ def test_a_suspect_row_stays_apart_and_nothing_is_dropped():
     """).collect()
     assert found.select("reads_as", "items", "rows").rows() == [("devices", 71, 1), ("doses", 1, 1)]
     assert str(found["nic_gbp"].sum()) == "406.50"
+
+
+def test_quantities_of_bnf_0301_to_0303_stay_apart_and_others_do_not():
+    codes = ["0212000B0AAABAB", "0301011R0BEAIAP", "0302000C0BPABBF", "0303020G0AAABAB", "0304010C0AAAAAA"]
+    rows = "\n".join(f"{code} | {quantity} | 1 | 1.00" for code in codes for quantity in (1, 200))
+    found = reduce_to_activity(prescribing(f"bnf_code | quantity | items | nic_gbp\n{rows}")).collect()
+    apart = (
+        found.group_by("bnf_code").agg(pl.col("quantity").drop_nulls().sort(), pl.col("rows").sum()).sort("bnf_code")
+    )
+    assert [(r["bnf_code"][:4], [int(q) for q in r["quantity"]], r["rows"]) for r in apart.to_dicts()] == [
+        *(("0212", [], 2), ("0301", [1, 200], 2), ("0302", [1, 200], 2), ("0303", [1, 200], 2), ("0304", [], 2)),
+    ]
 
 
 def test_an_unknown_cost_stays_unknown():
@@ -135,6 +161,80 @@ def test_footprint_takes_the_factor_of_its_month_and_never_invents_one():
     assert found.columns == FOOTPRINT.names
 
 
+def test_a_row_holds_on_its_first_and_on_its_last_day_and_on_no_other():
+    """A month is its first day, so a row that ends on it holds in that month, and one that begins the day after does not."""
+    dated = frame(
+        """
+        bnf_code | factor | valid_from | valid_to
+        x        | one    | 2025-06-01 | 2025-07-01
+        x        | two    | 2025-07-02 | 2025-08-31
+        x        | three  | 2025-09-01 | 2025-09-30
+        """,
+        valid_from=pl.Date,
+        valid_to=pl.Date,
+    )
+    months = [date(2025, m, 1) for m in range(5, 11)]
+    found = in_force(pl.LazyFrame({"month": months, "bnf_code": ["x"] * 6}), dated).sort("month").collect()
+    assert [(row["month"].month, row["factor"]) for row in found.to_dicts()] == [
+        *((6, "one"), (7, "one"), (8, "two"), (9, "three")),
+    ]
+
+
+def test_a_factor_counts_kilograms_on_the_last_day_it_holds():
+    acts = rows_of(
+        ACTIVITY,
+        f"""
+        month      | practice_code | bnf_code   | reads_as | items | total_quantity | nic_gbp
+        2025-07-01 | K81001        | {VENTOLIN} | devices  | 2     | 2              | 3.00
+        2025-08-01 | K81001        | {VENTOLIN} | devices  | 2     | 2              | 3.00
+        """,
+        rows=1,
+    )
+    factors = rows_of(
+        FACTORS,
+        f"""
+        factor_id | key_kind | key        | kg_low | kg_co2e | kg_high | valid_from | valid_to
+        old       | product  | {VENTOLIN} | 25     | 28      | 30      | 2010-01-01 | 2025-07-01
+        """,
+    )
+    found = estimate_footprint(acts, PRODUCTS_HERE, factors, FACTORS.empty(), base_prices(acts)).collect()
+    assert found["kg_co2e"].cast(pl.Float64).to_list() == [2 * 28, None]  # nothing holds in August: unknown, not nought
+    assert found["method"].to_list() == ["product", "unknown"]
+
+
+def test_the_base_period_is_twelve_months_and_a_later_product_takes_its_own_first_month():
+    acts = rows_of(
+        ACTIVITY,
+        """
+        month      | practice_code | bnf_code  | reads_as       | items | total_quantity | nic_gbp
+        2024-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 1.00
+        2024-12-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 3.00
+        2025-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 90.00
+        2025-02-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 5.00
+        2025-03-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 90.00
+        2024-01-01 | K81001        | 0402010ZZ | not an inhaler | 1     | 0              | 9.00
+        """,
+        rows=1,
+    )
+    # £4 for 20 in January to December 2024; the other is first seen in February 2025; no quantity, no price
+    assert sorted(base_prices(acts).collect().rows()) == [("0402010AB", 0.2), ("0402010XX", 0.5)]
+    assert ("0402010AB", 0.1) in base_prices(acts, base_months=1).collect().rows()
+
+
+def test_a_name_is_the_one_last_printed_and_the_first_in_the_alphabet_where_several_are():
+    printed = pl.LazyFrame(
+        [
+            ("x", date(2025, 7, 1), "Ventolin 100"),
+            ("x", date(2025, 8, 1), "Ventolin Evohaler 100"),
+            ("x", date(2025, 8, 1), "Salbutamol (Ventolin)"),
+            ("y", date(2025, 6, 1), "Old name"),
+        ],
+        schema=["bnf_code", "month", "presentation_name"],
+        orient="row",
+    )
+    assert presentation_names(printed).collect().rows() == [("x", "Salbutamol (Ventolin)"), ("y", "Old name")]
+
+
 def test_a_price_jump_is_no_carbon():
     acts = rows_of(
         ACTIVITY,
@@ -158,7 +258,7 @@ rows = st.lists(
         st.sampled_from([VENTOLIN, SPIRIVA, "0212000B0AAABAB"]),
         st.sampled_from([1, 2, 30, 200]),
         st.integers(1, 9),
-        st.decimals("0.01", "99.99", places=2),
+        st.none() | st.decimals("0.01", "99.99", places=2),
     ),
     min_size=1,
     max_size=30,
@@ -169,13 +269,13 @@ rows = st.lists(
 def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
     slow: dict[tuple[str, str], list] = {}
     for practice, code, quantity, items, nic in drawn:
-        sums = slow.setdefault((practice, code), [0, 0, 0])
+        sums = slow.setdefault((practice, code), [0, 0, None])
         sums[0] += items
         sums[1] += quantity * items
-        sums[2] += nic
+        sums[2] = sums[2] if nic is None else nic + (sums[2] or 0)
     rnd.shuffle(drawn)
     text = "practice_code | bnf_code | quantity | items | nic_gbp\n" + "\n".join(
-        " | ".join(map(str, row)) for row in drawn
+        " | ".join("" if cell is None else str(cell) for cell in row) for row in drawn
     )
     reduced = reduce_to_activity(
         rows_of(PRESCRIBING, text, month=date(2025, 6, 1), presentation_name="p")
@@ -183,7 +283,9 @@ def test_reduction_agrees_with_a_dictionary_and_not_with_row_order(drawn, rnd):
         .cast(PRESCRIBING.schema)
     )
     found = read_quantities(reduced, PRODUCTS_HERE, NOT_INHALERS).collect()
-    by_code = found.group_by("practice_code", "bnf_code").agg(pl.col("items", "total_quantity", "nic_gbp").sum())
+    by_code = found.group_by("practice_code", "bnf_code").agg(
+        pl.col("items", "total_quantity").sum(), known_sum("nic_gbp")
+    )
     assert {(p, c): [i, int(q), n] for p, c, i, q, n in by_code.iter_rows()} == slow
     assert found["rows"].sum() == len(drawn)
 

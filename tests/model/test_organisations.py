@@ -2,13 +2,16 @@ from datetime import date
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from prescarbon.errors import InputError
-from prescarbon.model.organisations import FOREVER, date_practices, in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.organisations import date_practices, in_scope, list_sizes_for, practices_in_force
 from prescarbon.tables.organisations import LIST_SIZES, PCN_MEMBERSHIPS, PRACTICE_SNAPSHOTS, PRACTICES, SUB_ICB_PARENTS
+from prescarbon.tables.schema import FOREVER
 from tests.frames import rows_of
+from tests.oracle import practices_in_one_month
 
 PARENTS = SUB_ICB_PARENTS.empty()
 SNAPSHOTS = """
@@ -150,3 +153,36 @@ def test_dated_rows_have_no_gap_and_no_overlap_whatever_the_files_say(members, s
     gap = (pl.col("valid_from").shift(-1).over("practice_code") - pl.col("valid_to")).dt.total_days()
     assert set(rows.select(gap).to_series().drop_nulls()) <= {1}
     assert (rows["valid_from"] <= rows["valid_to"]).all()
+
+
+maybe = st.none() | days
+dated_row = st.tuples(
+    st.sampled_from(["A81001", "A81002", "A81003"]),
+    days,  # valid_from
+    days | st.just(FOREVER),  # valid_to
+    st.sampled_from([None, "S1", "S2"]),
+    st.sampled_from([None, "I1"]),
+    maybe,  # opened
+    maybe,  # closed
+)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(dated_row, max_size=12),
+    st.lists(st.dates(date(2014, 1, 1), date(2027, 1, 1)).map(lambda d: d.replace(day=1)), max_size=8),
+    st.sampled_from(["as then", "as now"]),
+)
+def test_many_months_at_once_say_what_each_month_alone_says(rows, months, membership):
+    """Rows may overlap, leave gaps and start twice on one day, as two lists joined together do."""
+    practices = pl.LazyFrame(
+        [(c, f"N{i}", "other", "U1", "P", s, i_, a, b, o, z) for i, (c, a, b, s, i_, o, z) in enumerate(rows)],
+        PRACTICES.schema,
+        orient="row",
+    )
+    found = practices_in_force(practices, months, membership).collect()
+    assert found.columns == ["month", *PRACTICES.names, "is_active", "state", "is_assumed"]
+    assert found["month"].unique().sort().to_list() == (sorted(set(months)) if rows else [])
+    for month in set(months):
+        alone = practices_in_one_month(practices, month, membership)
+        assert_frame_equal(found.filter(pl.col("month") == month).drop("month"), alone)

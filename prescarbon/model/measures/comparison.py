@@ -18,7 +18,6 @@ from prescarbon.tables.schema import GATES
 
 DEVICES_TO_RANK = 100  # docs/explanation/method.md: gates
 DEVICES_TO_SHOW = 25
-PATIENTS_FOR_RATES = 750
 VERDICTS = pl.Enum(["lower than most", "about the same as others", "higher than most"])
 
 WINSORISED = 0.1  # at each end
@@ -36,16 +35,12 @@ TRAITS = {
 }
 
 
-def judge_gate(count: pl.Expr, patients: pl.Expr | None = None) -> pl.Expr:
-    """`gate`: ranked from 100 inhalers (or items), shown from 25, else listed; a rate on a list under 750 is listed.
-
-    An unknown count, or an unknown list where a rate needs one, is listed.
-    """
-    is_fit = pl.lit(value=True) if patients is None else (patients >= PATIENTS_FOR_RATES).fill_null(value=False)
+def judge_gate(count: pl.Expr) -> pl.Expr:
+    """`gate` (GATES): ranked from 100 inhalers (or items), shown from 25, else listed; an unknown count is listed."""
     return (
-        pl.when(is_fit & (count >= DEVICES_TO_RANK))
+        pl.when(count >= DEVICES_TO_RANK)
         .then(pl.lit("ranked"))
-        .when(is_fit & (count >= DEVICES_TO_SHOW))
+        .when(count >= DEVICES_TO_SHOW)
         .then(pl.lit("shown"))
         .otherwise(pl.lit("listed"))
         .cast(GATES)

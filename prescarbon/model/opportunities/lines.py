@@ -17,19 +17,8 @@ from prescarbon.model.sums import exact_sum, known_sum
 SAVINGS = [f"kg_{s}{counted}{end}" for s in SCENARIOS for counted in ("", "_counted") for end in ENDS]
 COSTS = [f"cost_change_{s}_gbp" for s in SCENARIOS]
 OF_THE_RULE = [
-    *(
-        "title",
-        "kind",
-        "family",
-        "from_words",
-        "unit_name",
-        "achievable_share",
-        "effort",
-        "commitment",
-        "caveats",
-        "is_draft",
-    ),
-    "alternative_to",
+    *("title", "kind", "family", "from_words", "unit_name", "achievable_share"),
+    *("effort", "commitment", "caveats", "is_draft", "alternative_to"),
 ]
 
 

@@ -32,23 +32,9 @@ BCG = [
 
 
 def test_gates():
-    cases = frame(
-        """
-        count | patients | gate   | rate
-        100   | 750      | ranked | ranked
-        99    | 750      | shown  | shown
-        25    | 5000     | shown  | shown
-        24    | 5000     | listed | listed
-        500   | 749      | ranked | listed
-        500   |          | ranked | listed
-              | 5000     | listed | listed
-        """,
-        count=pl.Int64,
-        patients=pl.Int64,
-    ).collect()
-    count, patients = pl.col("count"), pl.col("patients")
-    assert cases.select(judge_gate(count).cast(pl.String)).to_series().to_list() == cases["gate"].to_list()
-    assert cases.select(judge_gate(count, patients).cast(pl.String)).to_series().to_list() == cases["rate"].to_list()
+    counts = pl.DataFrame({"count": [500, 100, 99, 25, 24, None]})
+    gates = counts.select(judge_gate(pl.col("count")).cast(pl.String))["gate"].to_list()
+    assert gates == ["ranked", "ranked", "shown", "shown", "listed", "listed"]
 
 
 def proportions(pairs: list[tuple[int, int]], gate: str = "ranked") -> pl.LazyFrame:

@@ -196,7 +196,6 @@ def test_dispensing_days_are_weekdays_without_bank_holidays():
     assert days[date(2023, 4, 1)] == 18  # 20, Good Friday and Easter Monday
     assert days[date(2023, 5, 1)] == 20  # 23, May Day, coronation, spring holiday
     assert len(days) == 13
-    assert dispensing_days(date(2022, 9, 1), date(2022, 9, 1), with_saturdays=True).collect().row(0)[1] == 25
 
 
 def test_value_per_dispensing_day():

@@ -2,10 +2,25 @@
 
 from decimal import Decimal
 
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.model.switch_builders import EASYHALER, SALAMOL, VENTOLIN, footprint, lines, over_use, practices, rule
+from prescarbon.model.opportunities.claims import claim_units, sum_volumes
+from tests.model.switch_builders import (
+    ALL_TARGETS,
+    EASYHALER,
+    SALAMOL,
+    VENTOLIN,
+    factors,
+    footprint,
+    lines,
+    options,
+    over_use,
+    practices,
+    products,
+    rule,
+)
 
 world = st.lists(
     st.tuples(
@@ -81,3 +96,17 @@ def test_the_order_of_the_rows_changes_nothing(rows, shuffle):
     again = list(rows)
     shuffle.shuffle(again)
     assert lines(pack(), drawn(again), FIVE).equals(first)
+
+
+@settings(max_examples=10, deadline=None)
+@given(world, shares)
+def test_no_unit_is_counted_twice_and_no_rule_counts_more_than_it_claims(rows, share):
+    """Over all rules of a practice's product the counted shares are at most the whole: the union never exceeds the units."""
+    chose = options()
+    volumes = sum_volumes(drawn(rows), chose).collect().lazy()
+    claims = claim_units(pack(share), volumes, products(), factors(), ALL_TARGETS, FIVE, chose).collect()
+    for scenario in ("theoretical", "expected", "to_peer"):
+        counted, claimed = pl.col(f"counted_{scenario}"), pl.col(f"share_{scenario}").fill_null(0.0)
+        assert claims.filter((counted < -1e-9) | (counted > claimed + 1e-9)).is_empty()
+        by_product = claims.group_by("practice_code", "from_code").agg(counted.sum())
+        assert by_product.filter(counted > 1 + 1e-9).is_empty()

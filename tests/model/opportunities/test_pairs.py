@@ -15,6 +15,7 @@ from tests.model.switch_builders import (
     factors,
     footprint,
     formulary,
+    kg,
     line,
     lines,
     products,
@@ -65,7 +66,8 @@ def test_the_target_must_be_on_the_formulary_that_day_and_exist_that_month():
     assert lines([rule()], rows, on_formulary=formulary(EASYHALER)).height == 0
     until_2024 = formulary(SALAMOL, on_to=date(2024, 12, 31))
     assert lines([rule()], rows, on_formulary=until_2024).height == 0
-    assert lines([rule()], rows, on_formulary=until_2024, read_on=date(2024, 6, 1)).height == 1
+    assert lines([rule()], rows, on_formulary=until_2024, read_on=date(2024, 12, 31)).height == 1  # its last day
+    assert lines([rule()], rows, on_formulary=until_2024, read_on=date(2025, 1, 1)).height == 0
     gone = products(PRODUCTS_TEXT.replace(SALAMOL, "0301011R0BIAZZZ"))
     assert lines([rule()], rows, inhalers=gone).height == 0
 
@@ -74,6 +76,16 @@ def test_a_rule_holds_only_between_its_dates():
     rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100")
     assert lines([rule(valid_from=date(2026, 1, 1))], rows).height == 0
     assert lines([rule(valid_to=date(2025, 8, 31))], rows).height == 0
+    only_that_day = rule(valid_from=MONTH, valid_to=MONTH)
+    assert lines([only_that_day], rows).height == 1
+    assert lines([only_that_day], rows, read_on=date(2025, 9, 2)).height == 0
+
+
+def test_a_factor_holds_on_its_last_day_and_no_longer():
+    rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100")
+    ends = {"here": factors().with_columns(valid_to=pl.lit(MONTH)), "gone": factors().with_columns(valid_to=pl.lit(date(2025, 8, 31)))}  # fmt: skip
+    assert line(lines([rule()], rows, kg=ends["here"]), "X1")["kg_theoretical"] == kg(1600)
+    assert line(lines([rule()], rows, kg=ends["gone"]), "X1")["gate_reason"] == "saving not known: no factor"
 
 
 def test_the_first_choice_that_is_left_becomes_the_target_in_a_shortage():
@@ -84,6 +96,7 @@ def test_the_first_choice_that_is_left_becomes_the_target_in_a_shortage():
     )
     assert line(lines([r], rows), "X1")["to_codes"] == SALAMOL
     assert line(lines([r], rows, excluded=short), "X1")["to_codes"] == EASYHALER
+    assert line(lines([r], rows, excluded=short, read_on=date(2025, 9, 30)), "X1")["to_codes"] == EASYHALER  # last day
     assert line(lines([r], rows, excluded=short, read_on=date(2025, 10, 1)), "X1")["to_codes"] == SALAMOL
     sources = short.with_columns(bnf_code=pl.lit(VENTOLIN))
     assert lines([r], rows, excluded=sources).height == 0
