@@ -1,21 +1,72 @@
-"""prescarbon.toml as frozen dataclasses: every key has a default and a sentence."""
+"""prescarbon.toml as a frozen dataclass: every key has a type, a default and a sentence; a wrong file is told all its faults at once."""
 
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from prescarbon.errors import DefinitionError
+from prescarbon.errors import DefinitionError, Fault, faults_of, shown
 
 FILE_NAME = "prescarbon.toml"
 GWP_BASES = ("AR4", "AR5", "AR6")
 MEMBERSHIPS = ("as then", "as now")
-PATHS = {"reference", "formulary", "excluded_products", "campaigns", "kpi_returns"}
+YEARS = range(2000, 2101)
+NOT_IN_THE_FILE = ("home", "out", "is_scope_given")
+
+
+def _among(allowed: tuple[str, ...]) -> AfterValidator:
+    def judge(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"is not one of {', '.join(allowed)}")
+        return text
+
+    return AfterValidator(judge)
+
+
+def _parts(scope: object) -> object:
+    """A list as it is; a text with commas as a list."""
+    return scope.split(",") if isinstance(scope, str) else scope
+
+
+def _tidy(scope: tuple[str, ...]) -> tuple[str, ...]:
+    tidy = tuple(part.strip() for part in scope if part.strip())
+    if not tidy:
+        raise ValueError("is empty")
+    return tidy
+
+
+def _path(text: object) -> object:
+    if isinstance(text, Path) or text is None:
+        return text
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("must be a path in quotes")
+    return Path(text)
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # "http://[bad", a port that is no number
+        is_good = False
+    if not is_good:
+        raise ValueError("is no http or https address with a host")
+    return text
+
+
+Scope = Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_tidy), Field(strict=False)]
+Filled = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+File = Annotated[Path, BeforeValidator(_path)]
+Shares = Annotated[Mapping[str, Share], Field(strict=False)]
 
 
 def _key(words: str, default: Any = MISSING, *, make: Any = MISSING) -> Any:
@@ -28,44 +79,72 @@ class Config:
 
     home: Path
     out: Path
-    scope: tuple[str, ...] = _key(
-        'Which practices: "blmk" (the dated list in reference/organisations), "all" (every practice found), or codes: '
-        'a practice code, "pcn:…", "sub-icb:…", "icb:…", "file:codes.txt".',
+    scope: Scope = _key(
+        'Which practices: "blmk" (the dated list in reference/organisations), "gp" (every GP practice of the '
+        'organisations files), "all" (every practice found), or codes: a practice code, "pcn:…", "sub-icb:…", "icb:…", '
+        '"file:codes.txt".',
         ("blmk",),
     )
     is_scope_given: bool = _key("Set by prescarbon: true where a user chose the scope.", False)
-    factor_set: str = _key('Factor set for totals: "harmonised", a published set, or an imported one.', "harmonised")
-    gwp_basis: str = _key("IPCC report whose GWP100 values are used: AR4, AR5 or AR6.", "AR6")
-    seed: int = _key("Seed of the factor draws.", 2026)
-    draws: int = _key("Number of joint factor draws behind every interval.", 1000)
-    coverage_floor: float = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
-    base_months: int = _key("Months, from the first loaded, whose prices are the constant prices.", 12)
-    membership: str = _key('Practice memberships "as then" (that month) or "as now".', "as then")
-    query_up_to: int = _key("Up to this many practices are fetched by query, more by the whole month's file.", 150)
-    portal: str = _key("Address of the open data portal's API.", "https://opendata.nhsbsa.net/api/3/action")
-    brand_mix: Mapping[str, float] = _key(
+    factor_set: Filled = _key('Factor set for totals: "harmonised", a published set, or an imported one.', "harmonised")
+    gwp_basis: Annotated[str, _among(GWP_BASES)] = _key(
+        "IPCC report whose GWP100 values are used: AR4, AR5 or AR6.", "AR6"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = _key("Seed of the factor draws: a whole number, 0 or more.", 2026)
+    draws: Annotated[int, Field(ge=10, le=100_000)] = _key(
+        "Number of joint factor draws behind every interval: 10 to 100,000.", 1000
+    )
+    coverage_floor: Share = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
+    base_months: Annotated[int, Field(ge=1)] = _key(
+        "Months, from the first loaded, whose prices are the constant prices.", 12
+    )
+    membership: Annotated[str, _among(MEMBERSHIPS)] = _key(
+        'Practice memberships "as then" (that month) or "as now".', "as then"
+    )
+    query_up_to: Annotated[int, Field(ge=0)] = _key(
+        "Up to this many practices are fetched by query, more by the whole month's file.", 150
+    )
+    portal: Annotated[str, AfterValidator(_address)] = _key(
+        "Address of the open data portal's API.", "https://opendata.nhsbsa.net/api/3/action"
+    )
+    brand_mix: Shares = _key(
         "Generic BNF code → share (0–1) dispensed as the large-can brand; empty takes reference/factors/brand-mix.csv.",
         make=dict,
     )
-    formulary: Path | None = field(
-        default=None,
-        metadata={"words": "Your formulary (CSV as reference/formulary/default.csv); empty takes the shipped one."},
+    formulary: File | None = _key(
+        "Your formulary (CSV as reference/formulary/default.csv); empty takes the shipped one.", None
     )
-    excluded_products: Path | None = field(
-        default=None, metadata={"words": "CSV of products off the list for a while: stock shortages."}
+    excluded_products: File | None = _key("CSV of products off the list for a while: stock shortages.", None)
+    campaigns: File | None = _key("CSV of finished or running campaigns: rule_id, started, note.", None)
+    kpi_returns: File | None = _key(
+        "CSV of KPI values somebody sent in: organisation_code, level, period_start, period_end, kpi_id, value.", None
     )
-    campaigns: Path | None = field(
-        default=None, metadata={"words": "CSV of finished or running campaigns: rule_id, started, note."}
-    )
-    kpi_returns: Path | None = field(
-        default=None,
-        metadata={
-            "words": "CSV of KPI values somebody sent in: organisation_code, level, period_start, period_end, kpi_id, value."
-        },
-    )
-    achievable_shares: Mapping[str, float] = _key("rule_id → share (0–1) agreed locally as achievable.", make=dict)
+    achievable_shares: Shares = _key("rule_id → share (0–1) agreed locally as achievable.", make=dict)
     show_draft_rules: bool = _key("Show rules without clinical sign-off in practice reports.", False)
-    reference: Path | None = field(default=None, metadata={"words": "Another reference folder than the one inside."})
+    reference: File | None = _key("Another reference folder than the one inside.", None)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting but home and out as plain values: what a manifest keeps, so that the run can be made again."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in ("home", "out")}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(sorted(value.items()))
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def config_from_settings(settings: Mapping[str, Any], home: Path, out: Path) -> Config:
+    """The inverse of `Config.settings`.
+
+    Raises:
+        DefinitionError: a setting is not one of ours, or its value is wrong: all at once.
+    """
+    typed, faults = _typed(settings, "the settings", ("home", "out"))
+    _refuse(faults)
+    return Config(home=home, out=out, **typed)
 
     def settings(self) -> dict[str, Any]:
         """TEMPORARY: replaced by the typed configuration."""
@@ -97,40 +176,70 @@ def read_config(
     Home: --home, else PRESCARBON_HOME, else the user's data folder. Out: --out, else PRESCARBON_OUT, else ./reports.
 
     Raises:
-        DefinitionError: the file is no TOML, or a key or its value is not one of ours.
+        DefinitionError: the file is no TOML, or keys or values are not ours: all at once.
     """
     found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
-    raw = _read_toml(found) if found else {}
-    where = found.name if found else "the command line"
-    keys = {f.name: f for f in fields(Config) if f.name not in ("home", "out", "is_scope_given")}
-    if odd := sorted(raw.keys() - keys.keys()):
-        raise DefinitionError(
-            f"unknown key {', '.join(odd)}.", where=where, remedy=f"The keys are {', '.join(sorted(keys))}."
-        )
-    given = dict(raw)
+    in_file, faults = _of_file(found) if found else ({}, [])
     on_the_line = {"scope": scope, "factor_set": factor_set, "gwp_basis": gwp_basis}
-    given |= {key: value for key, value in on_the_line.items() if value is not None}
-    if "scope" in given:
-        wanted = given["scope"]
-        parts = wanted.split(",") if isinstance(wanted, str) else list(wanted)
-        given["scope"] = tuple(part.strip() for part in parts if part.strip())
-        given["is_scope_given"] = True
-    for key in PATHS & given.keys():
-        given[key] = Path(given[key])
-    config = Config(
+    given = {key: value for key, value in on_the_line.items() if value is not None}
+    on_line, more = _typed(given, "the command line", NOT_IN_THE_FILE)
+    _refuse([*faults, *more])
+    return Config(
         home=home or _folder("PRESCARBON_HOME") or user_data_path("prescarbon", appauthor=False),
         out=out or _folder("PRESCARBON_OUT") or Path("reports"),
-        **given,
+        is_scope_given="scope" in {**in_file, **on_line},
+        **{**in_file, **on_line},
     )
-    _check(config, where)
-    return config
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def config_faults(file: Path) -> list[Fault]:
+    """Every fault of a configuration file: key, value, and the reason with the key's sentence."""
+    return _of_file(file)[1]
+
+
+def _of_file(file: Path) -> tuple[dict[str, Any], list[Fault]]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"cannot be read as TOML ({error}).", where=file.name) from error
+        raw = tomllib.loads(file.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, [Fault(file.name, 0, "", "", f"cannot be read as TOML ({shown(error)})")]
+    return _typed(raw, file.name, NOT_IN_THE_FILE)
+
+
+def _typed(raw: Mapping[str, Any], where: str, but: tuple[str, ...]) -> tuple[dict[str, Any], list[Fault]]:
+    """Typed values of the keys that are given, and the faults of the others."""
+    words = {f.name: f.metadata["words"] for f in fields(Config) if f.name not in (*but, "home", "out")}
+    odd = sorted(raw.keys() - words.keys())
+    faults = [Fault(where, 0, key, "", f"unknown key {key}. The keys are {', '.join(sorted(words))}") for key in odd]
+    given = {key: value for key, value in raw.items() if key in words}
+    try:
+        typed = _model().model_validate(given)
+        return {key: getattr(typed, key) for key in given}, faults
+    except ValidationError as invalid:
+        for fault in faults_of(invalid, where):
+            key = fault.column.partition(".")[0]
+            whole = repr(given[key])
+            value = whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}…"
+            faults.append(Fault(where, 0, key, value, f"{fault.reason}. {words[key]}"))
+        return {}, faults
+
+
+LONGEST = 100  # characters of a value that a message shows whole
+
+
+@cache
+def _model() -> type[BaseModel]:
+    """The settings as a strict model, made of the dataclass: a text is no list, a bool no number."""
+    hints = get_type_hints(Config, include_extras=True)
+    keys: dict[str, Any] = {f.name: (hints[f.name], None) for f in fields(Config) if f.name not in ("home", "out")}
+    return create_model("Settings", __config__=ConfigDict(strict=True), **keys)
+
+
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        said = [f"{f.column} = {f.value} is not allowed: {f.reason}" if f.value else f.reason for f in faults]
+        raise DefinitionError(
+            "\n".join(f"{f.file}: {text.rstrip('.')}." for f, text in zip(faults, said, strict=True))
+        )
 
 
 def _folder(variable: str) -> Path | None:
@@ -138,45 +247,19 @@ def _folder(variable: str) -> Path | None:
     return Path(value) if value else None
 
 
-def _check(config: Config, where: str) -> None:
-    rules = {
-        "scope": bool(config.scope),
-        "gwp_basis": config.gwp_basis in GWP_BASES,
-        "membership": config.membership in MEMBERSHIPS,
-        "coverage_floor": _is_number(config.coverage_floor) and 0 <= config.coverage_floor <= 1,
-        "draws": type(config.draws) is int and 10 <= config.draws <= 100_000,
-        "seed": type(config.seed) is int,
-        "base_months": type(config.base_months) is int and config.base_months >= 1,
-        "query_up_to": type(config.query_up_to) is int and config.query_up_to >= 0,
-        "brand_mix": _are_shares(config.brand_mix),
-        "achievable_shares": _are_shares(config.achievable_shares),
-        "show_draft_rules": isinstance(config.show_draft_rules, bool),
-    }
-    for key, holds in rules.items():
-        if not holds:
-            words = next(f.metadata["words"] for f in fields(Config) if f.name == key)
-            raise DefinitionError(f"{key} = {getattr(config, key)!r} is not allowed.", where=where, remedy=words)
-
-
-def _are_shares(value: object) -> bool:
-    return isinstance(value, Mapping) and all(_is_number(v) and 0 <= v <= 1 for v in value.values())
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def parse_month(text: str) -> date:
-    """The first day of a month written "2026-01".
+    """The first day of a month written "2026-01", of the years 2000 to 2100.
 
     Raises:
-        DefinitionError: the text is no month.
+        DefinitionError: the text is no such month.
     """
     try:
         year, month = text.strip().split("-")
+        if int(year) not in YEARS:
+            raise ValueError(year)
         return date(int(year), int(month), 1)
     except ValueError as error:
-        raise DefinitionError(f"{text!r} is not a month.", remedy="Write it as 2026-01.") from error
+        raise DefinitionError(f"{shown(text)!r} is not a month.", remedy="Write it as 2026-01.") from error
 
 
 def parse_months(text: str) -> tuple[date, date | None]:

@@ -1,53 +1,79 @@
-"""Finds, reads and types reference/: products, factors, code changes, sources; returns frames. Faults: reference_checks."""
+"""Reference: every definition of a run, each file read once and typed; a wrong one is refused with all its faults."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter
 
-from prescarbon.config import Config
-from prescarbon.errors import DefinitionError
+from prescarbon.config import FILE_NAME, Config
+from prescarbon.errors import DefinitionError, Fault, InputError, refuse
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
-from prescarbon.reference.files import find_reference, read_text, read_toml, read_typed
-from prescarbon.reference.local import CAMPAIGNS_SCHEMA, LocalFiles, read_campaigns, read_excluded, read_kpi_returns
-from prescarbon.reference.measures import read_measures
-from prescarbon.reference.places import Place, default_scope, read_places
-from prescarbon.reference.switches import Switches, read_switches
-from prescarbon.reference.wording import Wording, read_wording
+from prescarbon.reference import factors as factors_
+from prescarbon.reference.cells import Row, schema_of
+from prescarbon.reference.factors import HARMONISED, Bands
+from prescarbon.reference.files import REMEDY, Document, Files, Sheet, content_of, find_reference, rows_of
+from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
+from prescarbon.reference.measures import REMEDY as MEASURES_REMEDY
+from prescarbon.reference.measures import gather_measures
+from prescarbon.reference.places import BlmkRow, Place, PlacePart, blmk_of, places_of
+from prescarbon.reference.products import (
+    CatalogueRow,
+    CodeChangeRow,
+    NotInhalerRow,
+    ProductRow,
+    WithoutFactorRow,
+    products_of,
+    series_of,
+)
+from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
+from prescarbon.reference.rules import DoseRow
+from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
+from prescarbon.reference.switches import Switches, gather_switches
+from prescarbon.reference.targets import KpiRow, TargetRow
+from prescarbon.reference.wording import REMEDY as WORDING_REMEDY
+from prescarbon.reference.wording import Wording, gather_wording
 from prescarbon.tables.measures import KPIS, TARGETS
-from prescarbon.tables.products import FACTORS, PRODUCTS
-from prescarbon.tables.schema import GBP
+from prescarbon.tables.products import FACTORS
 
-HARMONISED = "harmonised"
 NO_LOCAL_FILES = LocalFiles()
-EVERYTHING = "*"  # the spend prefix of every code
-WHOLE_LIFE = "whole life cycle"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One section of sources.toml."""
-
-    id: str
-    title: str
-    publisher: str
-    address: str
-    licence: str
-    scope: str
-    gwp_basis: str
-    published: str
+TABLES: Mapping[str, type[Row]] = {
+    "products/inhalers.csv": ProductRow,
+    "products/not-inhalers.csv": NotInhalerRow,
+    "products/without-factor.csv": WithoutFactorRow,
+    "products/code-changes.csv": CodeChangeRow,
+    "factors/inhalers.csv": factors_.ComponentRow,
+    "factors/brand-mix.csv": factors_.BrandMixRow,
+    "factors/gwp100.csv": factors_.GwpRow,
+    "factors/spend.csv": factors_.SpendRow,
+    "switches/dose-categories.csv": DoseRow,
+    "targets/targets.csv": TargetRow,
+    "targets/kpis.csv": KpiRow,
+    "organisations/blmk.csv": BlmkRow,
+    "sample/catalogue.csv": CatalogueRow,
+}
+DOCUMENTS: Mapping[str, Any] = {
+    "sources.toml": TypeAdapter(dict[str, SourcePart]),
+    "corrections.toml": TypeAdapter(dict[str, Correction]),
+    "factors/plausible.toml": TypeAdapter(Bands),
+    "organisations/places.toml": TypeAdapter(dict[str, PlacePart]),
+}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The definitions a run uses. Frames are lazy; nothing is read twice.
+    """The definitions a run uses. Frames are lazy; a part is read and typed when first asked for, and no file twice.
 
-    root    the folder
-    sha256  of every file's name and bytes, in order: the same text, the same definitions
+    root      the folder
+    imported  the user's own factor sets
+    local     the user's own files about switches, KPIs and the scope
+
+    Every part raises DefinitionError, and what is made of the user's own files InputError, naming all faults of its files.
     """
 
     root: Path
@@ -55,138 +81,198 @@ class Reference:
     local: LocalFiles = NO_LOCAL_FILES
 
     @cached_property
+    def files(self) -> Files:
+        """What was read so far."""
+        return Files(self.root)
+
+    def sheet(self, name: str) -> Sheet:
+        """One of TABLES with its faults."""
+        return self.files.sheet(self.root / name, TABLES[name])
+
+    def document(self, name: str) -> Document[Any]:
+        """One of DOCUMENTS with its faults."""
+        return self.files.document(self.root / name, DOCUMENTS[name])
+
+    def _rows(self, name: str) -> pl.DataFrame:
+        return rows_of(self.sheet(name))
+
+    def _content(self, name: str) -> Any:
+        return content_of(self.document(name))
+
+    @cached_property
     def sha256(self) -> str:
-        """Hash of every file below the folder and of every imported factor set."""
+        """Hash of every file's name and bytes below the folder, in order, and of every imported factor set."""
         digest = hashlib.sha256()
         inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
         for name, file in sorted(inside) + [(f.name, f) for f in self.imported]:
-            digest.update(name.encode() + b"\0" + file.read_bytes())
+            digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
         return digest.hexdigest()
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
         """Source id → what it is."""
-        raw = read_toml(self.root / "sources.toml")
-        keys = ("title", "publisher", "address", "licence", "scope", "gwp_basis", "published")
-        return {
-            name: Source(id=name, **{k: str(part.get(k, "not stated")) for k in keys}) for name, part in raw.items()
-        }
+        return sources_of(self._content("sources.toml"))
+
+    @cached_property
+    def corrections(self) -> Mapping[str, Correction]:
+        """Name → a known error of a source, with what to expect there."""
+        corrections: Mapping[str, Correction] = self._content("corrections.toml")
+        return corrections
+
+    @cached_property
+    def plausible(self) -> Bands:
+        """Device → propellant → least and most kg a device."""
+        bands: Bands = self._content("factors/plausible.toml")
+        return bands
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """Every measure, in order of id; one with `split` is there once for each value."""
-        return read_measures(self.root)
+        measures, faults = gather_measures(self.files)
+        refuse(faults, DefinitionError, MEASURES_REMEDY)
+        return measures
 
     @cached_property
     def switches(self) -> Switches:
         """Rules, guards and the formulary (the user's own where one is named)."""
-        return read_switches(self.root, self.local.formulary)
+        switches, faults = gather_switches(self.files, self.local.formulary)
+        refuse(faults, DefinitionError, SWITCHES_REMEDY)
+        return switches
+
+    @cached_property
+    def doses(self) -> pl.LazyFrame:
+        """bnf_code, product, dose_category, rule_row: codes whose usual dose is low, moderate or high."""
+        return self._rows("switches/dose-categories.csv").lazy()
 
     @cached_property
     def targets(self) -> pl.LazyFrame:
         """Table TARGETS."""
-        return read_typed(self.root / "targets" / "targets.csv", TARGETS.schema)
+        return TARGETS.admit(self._rows("targets/targets.csv").lazy())
 
     @cached_property
     def kpis(self) -> pl.LazyFrame:
         """Table KPIS."""
-        return read_typed(self.root / "targets" / "kpis.csv", KPIS.schema)
+        return KPIS.admit(self._rows("targets/kpis.csv").lazy())
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
         """Place id → its name and practices."""
-        return read_places(self.root)
+        return places_of(self._content("organisations/places.toml"))
 
     @cached_property
     def blmk(self) -> pl.LazyFrame:
         """Table PRACTICES: the dated list of BLMK's GP practices, the default scope."""
-        return default_scope(self.root)
+        return blmk_of(self._rows("organisations/blmk.csv"))
 
     @cached_property
     def wording(self) -> Wording:
         """Group → key → sentence of the pages."""
-        return read_wording(self.root)
+        wording, faults = gather_wording(self.files)
+        refuse(faults, DefinitionError, WORDING_REMEDY)
+        return wording
 
     @cached_property
     def excluded(self) -> pl.LazyFrame:
         """EXCLUDED_SCHEMA: products off the list for a while; no rows where the user names no file."""
         file = self.local.excluded_products
-        return read_excluded(file) if file else pl.LazyFrame(schema=EXCLUDED_SCHEMA)
+        if file is None:
+            return pl.LazyFrame(schema=EXCLUDED_SCHEMA)
+        return rows_of(self.files.sheet(file, ExcludedRow), InputError).lazy().select(list(EXCLUDED_SCHEMA))
 
     @cached_property
     def campaigns(self) -> pl.LazyFrame:
         """rule_id, started, note: campaigns begun or finished; no rows where the user names no file."""
-        file = self.local.campaigns
-        return read_campaigns(file) if file else pl.LazyFrame(schema=CAMPAIGNS_SCHEMA)
+        if self.local.campaigns is None:
+            return pl.LazyFrame(schema=schema_of(CampaignRow))
+        sheet = self.files.sheet(self.local.campaigns, CampaignRow)
+        rows = rows_of(sheet, InputError)
+        refuse(self.unknown_rules(sheet), InputError)
+        return rows.lazy()
 
     @cached_property
     def kpi_returns(self) -> pl.LazyFrame | None:
-        """KPI_RETURNS_SCHEMA: values somebody sent in; None where the user names no file."""
-        return read_kpi_returns(self.local.kpi_returns) if self.local.kpi_returns else None
+        """organisation_code, level, period_start, period_end, kpi_id, value: what somebody sent in; None without a file."""
+        if self.local.kpi_returns is None:
+            return None
+        sheet = self.files.sheet(self.local.kpi_returns, ReturnRow)
+        rows = rows_of(sheet, InputError)
+        refuse(self.unknown_kpis(sheet), InputError)
+        return rows.lazy()
+
+    @cached_property
+    def code_lists(self) -> Mapping[Path, tuple[str, ...]]:
+        """File of the scope ("file:codes.txt") → the codes in it."""
+        return {file: self._codes(file) for file in self.local.code_lists}
+
+    def _codes(self, file: Path) -> tuple[str, ...]:
+        codes, faults = read_codes(self.files, file)
+        refuse(faults, InputError)
+        return codes
+
+    def unknown_rules(self, sheet: Sheet) -> list[Fault]:
+        """A fault for each rule_id of a sheet that is no rule."""
+        known = {rule.id for rule in self.switches.rules}
+        return unknown_cells(sheet, "rule_id", known, "is no rule of reference/switches")
+
+    def unknown_kpis(self, sheet: Sheet) -> list[Fault]:
+        """A fault for each kpi_id of a sheet that is no KPI."""
+        known = set(self._rows("targets/kpis.csv")["kpi_id"])
+        return unknown_cells(sheet, "kpi_id", known, "is no KPI of reference/targets/kpis.csv")
 
     @cached_property
     def products(self) -> pl.LazyFrame:
         """Table PRODUCTS."""
-        raw = read_text(self.root / "products" / "inhalers.csv")
-        typed = [
-            pl.col(c.name).str.to_date()
-            if c.dtype == pl.Date
-            else (pl.col(c.name) == "true")
-            if c.dtype == pl.Boolean
-            else pl.col(c.name).cast(c.dtype)
-            for c in PRODUCTS.columns
-        ]
-        return PRODUCTS.admit(raw.select(typed).lazy())
-
-    @cached_property
-    def prices(self) -> pl.LazyFrame:
-        """bnf_code, pack_price_gbp, price_date, source_id: dated prices of one device, or pack of capsules."""
-        raw = read_text(self.root / "products" / "inhalers.csv").lazy().filter(pl.col("pack_price_gbp").is_not_null())
-        return raw.select(
-            "bnf_code",
-            pl.col("pack_price_gbp").cast(GBP),
-            price_date=pl.col("pack_price_date").str.to_date(),
-            source_id="pack_price_source_id",
-        ).unique("bnf_code", keep="last", maintain_order=True)
+        return products_of(self._rows("products/inhalers.csv"))
 
     @cached_property
     def not_inhalers(self) -> pl.LazyFrame:
-        """bnf_prefix, name: respiratory medicines that nobody inhales."""
-        return read_text(self.root / "products" / "not-inhalers.csv").lazy()
+        """bnf_prefix, name, source_id: respiratory medicines that nobody inhales."""
+        return self._rows("products/not-inhalers.csv").lazy()
 
     @cached_property
     def without_factor(self) -> pl.LazyFrame:
         """bnf_code, product_name, reason: inhalers that no source gives a kilogram for."""
-        return read_text(self.root / "products" / "without-factor.csv").lazy()
+        return self._rows("products/without-factor.csv").lazy()
 
     @cached_property
     def code_changes(self) -> pl.LazyFrame:
         """old_code, new_code, valid_from (the January), product_name, source_id."""
-        raw = read_text(self.root / "products" / "code-changes.csv").lazy()
-        return raw.with_columns(pl.col("valid_from").str.to_date())
+        return self._rows("products/code-changes.csv").lazy()
 
     @cached_property
     def series(self) -> pl.LazyFrame:
-        """bnf_code → series_code: the newest code of the same product, so that a January change breaks no series.
-
-        No code is both old and new, or reused, in the changes known (`reference check` proves it), so a code alone decides.
-        """
-        return self.code_changes.select(bnf_code="old_code", series_code="new_code")
+        """bnf_code → series_code: the newest code of the same product."""
+        return series_of(self.code_changes)
 
     @cached_property
     def gwp100(self) -> Mapping[tuple[str, str], float]:
         """(propellant, basis) → GWP100."""
-        rows = read_text(self.root / "factors" / "gwp100.csv").select("propellant", "gwp_basis", "gwp100").iter_rows()
-        return {(propellant, basis): float(value) for propellant, basis, value in rows} | {
-            ("none", basis): 0.0 for basis in ("AR4", "AR5", "AR6")
-        }
+        return factors_.gwp_of(self._rows("factors/gwp100.csv"))
 
     @cached_property
     def components(self) -> pl.LazyFrame:
         """The harmonised set before a GWP is chosen: propellant masses (g) and the rest of the life cycle (kg)."""
-        raw = read_text(self.root / "factors" / "inhalers.csv").lazy()
-        numbers = [f"{n}{end}" for n in ("propellant_mass_g", "other_kg") for end in ("_low", "", "_high")]
-        return raw.with_columns(pl.col(numbers).cast(pl.Float64), pl.col("valid_from", "valid_to").str.to_date())
+        return self._rows("factors/inhalers.csv").lazy()
+
+    @cached_property
+    def shared_keys(self) -> pl.LazyFrame:
+        """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
+        return factors_.shared_keys_of(self.components)
+
+    @cached_property
+    def set_files(self) -> Mapping[str, Path]:
+        """Name → file of every published and imported set."""
+        published = sorted((self.root / "factors" / "published").glob("*.csv"))
+        return {file.stem: file for file in (*published, *self.imported)}
+
+    def set_sheet(self, name: str) -> Sheet:
+        """A published or imported set with its faults."""
+        file = self.set_files[name]
+        return self.files.sheet(file, factors_.OwnSetRow if file in self.imported else factors_.PublishedRow)
+
+    def factor_sets(self) -> list[str]:
+        """Names of the sets: harmonised, published, imported."""
+        return [HARMONISED, *sorted(self.set_files)]
 
     def factors(
         self, factor_set: str = HARMONISED, gwp_basis: str = "AR6", brand_mix: Mapping[str, float] | None = None
@@ -198,141 +284,59 @@ class Reference:
         published sets  exactly as printed, no interval
 
         Raises:
-            DefinitionError: no such set.
+            DefinitionError: no such set, or a wrong file of ours.
+            InputError: a wrong file of the user's own set.
         """
         if factor_set != HARMONISED:
             return self._published(factor_set)
-        gwp = pl.col("propellant").replace_strict(
-            {p: v for (p, basis), v in self.gwp100.items() if basis == gwp_basis}, return_dtype=pl.Float64
-        )
-        ends = {"kg_low": "_low", "kg_co2e": "", "kg_high": "_high"}
-        single = self.components.select(
-            pl.lit(HARMONISED).alias("factor_set"),
-            "factor_id",
-            pl.col("key_kind").cast(FACTORS.schema["key_kind"]),
-            "key",
-            *(
-                (pl.col(f"propellant_mass_g{e}") * gwp / 1000 + pl.col(f"other_kg{e}")).round(6).alias(k)
-                for k, e in ends.items()
-            ),
-            pl.lit(WHOLE_LIFE).alias("scope"),
-            pl.lit(gwp_basis).alias("gwp_basis"),
-            "valid_from",
-            "valid_to",
-            "source_id",
-            "note",
-        )
-        return FACTORS.admit(pl.concat([single, self._mixes(single, gwp_basis, brand_mix or {})]))
-
-    def _mixes(self, single: pl.LazyFrame, gwp_basis: str, own: Mapping[str, float]) -> pl.LazyFrame:
-        raw = read_text(self.root / "factors" / "brand-mix.csv").lazy()
-        shares = ("large_share_low", "large_share", "large_share_high")
-        mix = raw.with_columns(
-            pl.col(shares).cast(pl.Float64), pl.col("valid_from", "valid_to").str.to_date()
-        ).with_columns(
-            large_share=pl.coalesce(
-                pl.col("key").replace_strict(own, default=None, return_dtype=pl.Float64), "large_share"
-            )
-        )
-        kilograms = ("kg_low", "kg_co2e", "kg_high")
-        large, small = (
-            single.select(
-                pl.col("key").alias(f"{size}_key"), *(pl.col(k).alias(f"{size}_{k}") for k in kilograms)
-            ).join(mix.select(f"{size}_key"), on=f"{size}_key", how="semi")
-            for size in ("large", "small")
-        )
-        return (
-            mix.join(large, on="large_key", validate="m:1")
-            .join(small, on="small_key", validate="m:1")
-            .with_columns(
-                (pl.col(share) * pl.col(f"large_{k}") + (1 - pl.col(share)) * pl.col(f"small_{k}")).round(6).alias(k)
-                for share, k in zip(shares, kilograms, strict=True)
-            )
-            .select(
-                pl.lit(HARMONISED).alias("factor_set"),
-                "factor_id",
-                pl.lit("brand_mix").cast(FACTORS.schema["key_kind"]).alias("key_kind"),
-                "key",
-                *kilograms,
-                pl.lit(WHOLE_LIFE).alias("scope"),
-                pl.lit(gwp_basis).alias("gwp_basis"),
-                "valid_from",
-                "valid_to",
-                "source_id",
-                "note",
-            )
-        )
+        single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
+        refuse(factors_.missing_gwp(self.sheet("factors/inhalers.csv"), self.gwp100), DefinitionError, REMEDY)
+        mix = self._rows("factors/brand-mix.csv")
+        unmixable = factors_.unmixable(self.sheet("factors/brand-mix.csv"), self._rows("factors/inhalers.csv"))
+        refuse(unmixable, DefinitionError, REMEDY)
+        return FACTORS.admit(pl.concat([single, factors_.mixes(mix.lazy(), single, gwp_basis, brand_mix or {})]))
 
     def _published(self, name: str) -> pl.LazyFrame:
-        files = {f.stem: f for f in (*sorted((self.root / "factors" / "published").glob("*.csv")), *self.imported)}
-        if name not in files:
+        if name not in self.set_files:
             raise DefinitionError(f"there is no factor set {name!r}.", remedy=f"Sets: {', '.join(self.factor_sets())}.")
-        raw = read_text(files[name]).lazy()
-        columns = raw.collect_schema().names()
-        kg = pl.col("kg_co2e").cast(pl.Float64)
-        ends = {k: pl.col(k).cast(pl.Float64).fill_null(kg) if k in columns else kg for k in ("kg_low", "kg_high")}
-        return FACTORS.admit(
-            raw.select(
-                pl.lit(name).alias("factor_set"),
-                (pl.lit(f"{name}:") + pl.col("key")).alias("factor_id"),
-                pl.lit("product").cast(FACTORS.schema["key_kind"]).alias("key_kind"),
-                "key",
-                ends["kg_low"].alias("kg_low"),
-                kg,
-                ends["kg_high"].alias("kg_high"),
-                "scope",
-                "gwp_basis",
-                pl.lit("2010-01-01").str.to_date().alias("valid_from"),
-                pl.lit("9999-12-31").str.to_date().alias("valid_to"),
-                "source_id",
-                pl.col("product_name").alias("note"),
-            )
-        )
-
-    def factor_sets(self) -> list[str]:
-        """Names of the sets: harmonised, published, imported."""
-        return [
-            HARMONISED,
-            *sorted(f.stem for f in (*(self.root / "factors" / "published").glob("*.csv"), *self.imported)),
-        ]
+        error = InputError if self.set_files[name] in self.imported else DefinitionError
+        return factors_.published(rows_of(self.set_sheet(name), error).lazy(), name)
 
     def spend(self) -> pl.LazyFrame:
         """Table FACTORS: kg CO2e a £ by BNF prefix; the longest prefix counts."""
-        raw = read_text(self.root / "factors" / "spend.csv").lazy()
-        return FACTORS.admit(
-            raw.select(
-                pl.lit("spend").alias("factor_set"),
-                "factor_id",
-                pl.lit("spend").cast(FACTORS.schema["key_kind"]).alias("key_kind"),
-                pl.when(pl.col("key") == EVERYTHING).then(pl.lit("")).otherwise("key").alias("key"),
-                *(pl.col(k).cast(pl.Float64) for k in ("kg_low", "kg_co2e", "kg_high")),
-                pl.lit("supply chain").alias("scope"),
-                pl.lit("as published").alias("gwp_basis"),
-                pl.col("valid_from", "valid_to").str.to_date(),
-                "source_id",
-                "note",
-            )
-        )
-
-    @cached_property
-    def shared_keys(self) -> pl.LazyFrame:
-        """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
-        return (
-            self.components.select("factor_id", "shared_key")
-            .unique()
-            .sort("factor_id", "shared_key")
-            .unique("factor_id", keep="first", maintain_order=True)
-        )
+        return factors_.by_spend(self._rows("factors/spend.csv").lazy())
 
 
 def reference_of(config: Config) -> Reference:
     """The definitions that a configuration names, its own files and imported factor sets laid over them.
 
     Raises:
-        DefinitionError, InputError: as read_reference.
+        DefinitionError: no such folder; the configuration names a rule or a generic code that is not there.
     """
-    local = LocalFiles(config.formulary, config.excluded_products, config.campaigns, config.kpi_returns)
+    reference = unchecked_reference(config)
+    refuse(unknown_settings(config, reference), DefinitionError)
+    return reference
+
+
+def unchecked_reference(config: Config) -> Reference:
+    """The same, whatever the configuration names in it."""
+    lists = tuple(Path(entry.removeprefix("file:")) for entry in config.scope if entry.startswith("file:"))
+    local = LocalFiles(config.formulary, config.excluded_products, config.campaigns, config.kpi_returns, lists)
     return Reference(find_reference(config.reference), imported_sets(config.home), local)
+
+
+def unknown_settings(config: Config, reference: Reference) -> list[Fault]:
+    """A fault for each rule and each generic code that the configuration names and the reference does not know."""
+    found = []
+    if config.achievable_shares:
+        rules = {rule.id for rule in reference.switches.rules}
+        odd = sorted(config.achievable_shares.keys() - rules)
+        found += [Fault(FILE_NAME, 0, "achievable_shares", r, "is no rule of reference/switches") for r in odd]
+    if config.brand_mix:
+        codes = set(rows_of(reference.sheet("factors/brand-mix.csv"))["key"])
+        odd = sorted(config.brand_mix.keys() - codes)
+        found += [Fault(FILE_NAME, 0, "brand_mix", c, "is no code of factors/brand-mix.csv") for c in odd]
+    return found
 
 
 def imported_sets(home: Path) -> tuple[Path, ...]:
@@ -344,6 +348,6 @@ def read_reference(root: Path | None = None, imported: tuple[Path, ...] = ()) ->
     """The definitions, typed when first used.
 
     Raises:
-        DefinitionError: the folder, or a file of it, is missing or unreadable.
+        DefinitionError: there is no such folder.
     """
     return Reference(find_reference(root), imported)

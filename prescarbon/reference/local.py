@@ -1,58 +1,120 @@
-"""Reads the user's own files about switches."""
+"""The user's own files: products off the list, campaigns, KPI returns, the log of actions, lists of codes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 
-from prescarbon.errors import InputError
-from prescarbon.model.opportunities.actions import ACTIONS_SCHEMA
-from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
-from prescarbon.reference.files import read_typed
-from prescarbon.tables.schema import Dtype
+from prescarbon.errors import Fault, InputError, refuse
+from prescarbon.reference.cells import ORGANISATION, Code, Date, Number, Organisation, Row, Text, one_of
+from prescarbon.reference.files import Files, Sheet, rows_of
+from prescarbon.tables.measures import MEASURE_LEVELS
 
-CAMPAIGNS_SCHEMA: dict[str, Dtype] = {"rule_id": pl.String, "started": pl.Date, "note": pl.String}
+if TYPE_CHECKING:
+    from prescarbon.reference.definitions import Reference
 
 
-KPI_RETURNS_SCHEMA: dict[str, Dtype] = {
-    "organisation_code": pl.String,
-    "level": pl.String,
-    "period_start": pl.Date,
-    "period_end": pl.Date,
-    "kpi_id": pl.String,
-    "value": pl.Float64,
-}
+class ExcludedRow(Row):
+    """A product off the list for a while (a shortage): EXCLUDED_SCHEMA."""
+
+    KEY = ("bnf_code", "off_from")
+    SPAN = ("off_from", "off_to")
+    bnf_code: Code
+    off_from: Date
+    off_to: Date
+    reason: Text | None
+
+
+class CampaignRow(Row):
+    """A campaign begun or finished; the list then shows what is left beside what was."""
+
+    KEY = ("rule_id", "started")
+    rule_id: Text
+    started: Date
+    note: Text | None
+
+
+class ReturnRow(Row):
+    """A KPI value somebody sent in."""
+
+    KEY = ("organisation_code", "level", "period_start", "period_end", "kpi_id")
+    SPAN = ("period_start", "period_end")
+    organisation_code: Text
+    level: Annotated[str, one_of(MEASURE_LEVELS.categories.to_list())]
+    period_start: Date
+    period_end: Date
+    kpi_id: Text
+    value: Number
+
+
+class ActionRow(Row):
+    """What a practice began, when, and whose role owns it: ACTIONS_SCHEMA."""
+
+    KEY = ("practice_code", "rule_id", "started")
+    practice_code: Organisation
+    rule_id: Text
+    started: Date
+    owner_role: Text | None
 
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """The user's own files about switches and KPIs; None where there is none."""
+    """The user's own files about switches and KPIs; None where there is none. Lists of codes: what the scope names."""
 
     formulary: Path | None = None
     excluded_products: Path | None = None
     campaigns: Path | None = None
     kpi_returns: Path | None = None
+    code_lists: tuple[Path, ...] = ()
 
 
-def read_kpi_returns(file: Path) -> pl.LazyFrame:
-    """KPI values somebody sent in: KPI_RETURNS_SCHEMA."""
-    return read_typed(file, KPI_RETURNS_SCHEMA)
+def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str) -> list[Fault]:
+    """A fault for each cell of a column that holds what nobody declares."""
+    odd = sheet.numbered.filter(pl.col(column).is_not_null() & ~pl.col(column).cast(pl.String).is_in(list(known)))
+    return [Fault(sheet.name, line, column, str(text), reason) for line, text in odd.select("line", column).iter_rows()]
 
 
 def read_excluded(file: Path) -> pl.LazyFrame:
     """Products not to be suggested for a while (a shortage): EXCLUDED_SCHEMA."""
-    return read_typed(file, EXCLUDED_SCHEMA)
+    return rows_of(Files(file.parent).sheet(file, ExcludedRow), InputError).lazy()
 
 
 def read_campaigns(file: Path) -> pl.LazyFrame:
     """Campaigns begun or finished: rule_id, started, note; the list then shows what is left beside what was."""
-    return read_typed(file, CAMPAIGNS_SCHEMA)
+    return rows_of(Files(file.parent).sheet(file, CampaignRow), InputError).lazy()
 
 
-def read_actions_log(file: Path) -> pl.LazyFrame:
-    """What practices began, when, and whose role owns it: practice_code, rule_id, started, owner_role."""
-    frame = read_typed(file, ACTIONS_SCHEMA)
-    empty = frame.filter(pl.any_horizontal(pl.col("practice_code", "rule_id", "started").is_null())).collect()
-    if empty.height:
-        raise InputError(f"{empty.height} line(s) lack practice_code, rule_id or started.", where=file.name)
-    return frame
+def read_actions_log(file: Path, reference: "Reference | None" = None) -> pl.LazyFrame:
+    """What practices began, when, and whose role owns it: practice_code, rule_id, started, owner_role.
+
+    reference  where given, every rule must be one of its rules
+
+    Raises:
+        InputError: every wrong cell, its line and column.
+    """
+    sheet = Files(file.parent).sheet(file, ActionRow)
+    rows = rows_of(sheet, InputError)
+    if reference:
+        rules = {rule.id for rule in reference.switches.rules}
+        refuse(unknown_cells(sheet, "rule_id", rules, "is no rule of reference/switches"), InputError)
+    return rows.lazy()
+
+
+def read_codes(files: Files, file: Path) -> tuple[tuple[str, ...], list[Fault]]:
+    """Codes of a list named in the scope: one a line, "#" begins a remark; and its faults."""
+    try:
+        lines = files.bytes_of(file).decode("utf-8-sig").splitlines()
+    except OSError as error:
+        return (), [Fault(file.name, 0, "", "", f"this list of codes cannot be read ({error.strerror or error})")]
+    except UnicodeDecodeError:
+        return (), [Fault(file.name, 1, "", "", "this list of codes cannot be read: it is not UTF-8 text")]
+    found = [(n, code) for n, text in enumerate(lines, start=1) if (code := text.partition("#")[0].strip())]
+    if not found:
+        return (), [Fault(file.name, 1, "", "", "this list holds no code: write one practice code a line")]
+    return tuple(code for _, code in found), [
+        Fault(file.name, n, "", code, "is no code of an organisation, like K81001")
+        for n, code in found
+        if not ORGANISATION.fullmatch(code.upper().rpartition(":")[2])
+    ]

@@ -1,19 +1,17 @@
-"""Reads and checks reference/measures; model/ never touches a file."""
+"""Reads reference/measures: a TOML file a measure, and the code lists (CSV) they name; model/ never touches a file."""
 
-import io
-import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, create_model, model_validator
 
-from prescarbon.errors import DefinitionError
+from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.measures.definition import (
     CLOSED_LISTS,
-    CONDITIONS,
+    CODES,
     FLAGS,
     LISTS,
     SUMS,
@@ -25,275 +23,264 @@ from prescarbon.model.measures.definition import (
     Values,
     expand,
 )
+from prescarbon.reference.cells import Code, Row, Text
+from prescarbon.reference.cells import Number as NumberCell
+from prescarbon.reference.files import Files, shape_document
+from prescarbon.reference.keys import FILLED_LIST, LIST, AtLeastOne, CodePrefix, Filled, NotNegative, Part, among
 from prescarbon.tables.organisations import SETTINGS
 
+REMEDY = "See reference/measures/README.md."
 DIRECTIONS = ("lower", "higher", "none")
-LONGEST_CODE = 15
+CodeLists = Mapping[str, pl.DataFrame]
 
-REQUIRED = (
-    "id",
-    "title",
-    "asks",
-    "unit",
-    "direction",
-    "windows",
-    "source_id",
-    "vintage",
-    "label",
-    "gates",
-    "numerator",
+
+class CodeListRow(Row):
+    """measures/*.csv: the codes of a list; further columns are remarks."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    KEY = ("bnf_code",)
+    bnf_code: Code
+    product_name: Text | None = None
+    weight: NumberCell | None = None
+    source_id: Text | None = None
+
+
+def _code_list(name: str, info: ValidationInfo) -> str:
+    lists: CodeLists = info.context or {}
+    if name not in lists:
+        raise ValueError("is no code list beside the file")
+    codes = lists[name].get_column("bnf_code") if "bnf_code" in lists[name].columns else pl.Series([], dtype=pl.String)
+    if not len(codes) or codes.null_count() or codes.is_duplicated().any():
+        raise ValueError("should have a bnf_code in each row, each once")
+    return name
+
+
+def _weighted_list(name: str, info: ValidationInfo) -> str:
+    if info.data.get("sum") != "total_quantity":
+        raise ValueError("goes with sum = 'total_quantity'")
+    if _numbers(_code_list(name, info), info.context or {}) is None:
+        raise ValueError("should have a number in each row of its column weight")
+    return name
+
+
+def _alternatives(given: object) -> object:
+    if not isinstance(given, Mapping | list):
+        raise ValueError("must be a table of conditions, or a list of them")
+    return [given] if isinstance(given, Mapping) else given
+
+
+def _needed(where: object, info: ValidationInfo) -> object:
+    if info.data.get("sum") == "patients" and where is not None:
+        raise ValueError("goes with no sum of patients")
+    if info.data.get("sum", "patients") != "patients" and where is None:
+        raise ValueError("is missing: it would count everything")
+    return where
+
+
+class ConditionsBase(Part):
+    """Conditions that all hold."""
+
+    @model_validator(mode="after")
+    def _some(self) -> "ConditionsBase":
+        if not self.model_fields_set:
+            raise ValueError("is empty: it would count everything")
+        return self
+
+
+_WORDS: dict[str, Any] = {name: Annotated[str, among(allowed)] for name, allowed in CLOSED_LISTS.items()}
+_WORDS |= dict.fromkeys(CODES, CodePrefix)
+_CONDITIONS: dict[str, Any] = {name: Annotated[tuple[kind, ...], FILLED_LIST] for name, kind in _WORDS.items()}
+_CONDITIONS |= dict.fromkeys(LISTS, Annotated[str, AfterValidator(_code_list)])
+_CONDITIONS |= {f"not_{name}": kind for name, kind in _CONDITIONS.items()} | dict.fromkeys(FLAGS, bool)
+# every condition is a key, and each but the flags one with not_ before it
+ConditionsPart: Any = create_model(
+    "ConditionsPart", __base__=ConditionsBase, **{name: (kind, None) for name, kind in _CONDITIONS.items()}
 )
-OPTIONAL = ("scale", "settings", "denominator", "breaks", "split", "notes")
-GATE_KEYS = ("ranked", "shown", "months", "list_size", "counts")
+SplitPart: Any = create_model(
+    "SplitPart",
+    __base__=Part,
+    **{name: (Annotated[tuple[_WORDS[name], ...], FILLED_LIST], None) for name in CLOSED_LISTS},
+)
+Where = Annotated[tuple[ConditionsPart, ...], BeforeValidator(_alternatives), FILLED_LIST]
 
 
-def measure_from(raw: Mapping[str, Any], codes: Mapping[str, pl.DataFrame], where: str) -> Measure:
+class TermPart(Part):
+    """numerator, denominator, gates.counts."""
+
+    sum: Annotated[str, among(SUMS)]
+    where: Annotated[Where | None, AfterValidator(_needed), Field(validate_default=True)] = None
+    weights: Annotated[str, AfterValidator(_weighted_list)] | None = None
+
+
+class CountedPart(TermPart):
+    """A term that the data count: not people."""
+
+    sum: Annotated[str, among([name for name in SUMS if name != "patients"])]
+
+
+def _fewer(shown: int, info: ValidationInfo) -> int:
+    if shown > info.data.get("ranked", shown):
+        raise ValueError("is more than gates.ranked")
+    return shown
+
+
+class GatesPart(Part):
+    """[gates]."""
+
+    ranked: NotNegative
+    shown: Annotated[NotNegative, AfterValidator(_fewer)]
+    months: NotNegative
+    list_size: NotNegative = 0
+    counts: TermPart | None = None
+
+
+def _first_day(day: date) -> date:
+    if day.day != 1:
+        raise ValueError("should be the first day of a month, like 2025-01-01")
+    return day
+
+
+class BreakPart(Part):
+    """[[breaks]]."""
+
+    month: Annotated[date, AfterValidator(_first_day)]
+    words: Filled
+    is_rebase: bool
+
+
+def _one_column(split: Any) -> Any:
+    if len(split.model_fields_set) != 1:
+        raise ValueError(f"should have one of {', '.join(CLOSED_LISTS)}")
+    return split
+
+
+class MeasurePart(Part):
+    """One file of reference/measures."""
+
+    id: Filled
+    title: Filled
+    asks: Filled
+    unit: Filled
+    direction: Annotated[str, among(DIRECTIONS)]
+    windows: Annotated[tuple[AtLeastOne, ...], FILLED_LIST]
+    source_id: Filled
+    vintage: date
+    label: Filled
+    numerator: CountedPart
+    denominator: TermPart | None = None
+    gates: GatesPart
+    scale: AtLeastOne = 1
+    settings: Annotated[tuple[Annotated[str, among(SETTINGS)], ...], FILLED_LIST] = ()
+    breaks: Annotated[tuple[BreakPart, ...], LIST] = ()
+    split: Annotated[SplitPart, AfterValidator(_one_column)] | None = None
+    notes: str = ""
+
+
+def measure_from(raw: object, codes: CodeLists, where: str) -> Measure:
     """A checked measure from a raw table.
 
     raw     what the TOML file says
     codes   file name → code list: bnf_code, and weight where a term has `weights`
     where   name of the file, for errors
-    raises  DefinitionError naming file, key and reason
+    raises  DefinitionError naming file, key and reason of every fault
     """
-    _refuse_odd_keys(raw, REQUIRED, OPTIONAL, where)
-    for key in ("id", "title", "asks", "unit", "source_id", "label"):
-        if not isinstance(raw[key], str) or not raw[key].strip():
-            raise _wrong(where, key, "should be a text that is not empty")
-    if raw["direction"] not in DIRECTIONS:
-        raise _wrong(where, "direction", f"is {raw['direction']!r}, not one of {', '.join(DIRECTIONS)}")
-    if not isinstance(raw["vintage"], date):
-        raise _wrong(where, "vintage", "should be a date like 2026-08-22")
-    scale = raw.get("scale", 1)
-    if not _is_count(scale) or scale == 0:
-        raise _wrong(where, "scale", "should be a whole number above 0")
-    windows = raw["windows"]
-    if not isinstance(windows, list) or not windows or not all(_is_count(w) and w > 0 for w in windows):
-        raise _wrong(where, "windows", "should list numbers of months")
-    settings = _known(raw["settings"], SETTINGS.categories, where, "settings") if "settings" in raw else ()
-    numerator = _term(raw["numerator"], codes, where, "numerator")
-    denominator = _term(raw["denominator"], codes, where, "denominator") if "denominator" in raw else None
-    if numerator.sum == "patients":
-        raise _wrong(where, "numerator.sum", "cannot be patients: items and inhalers are what the data count")
-    measure = Measure(
-        id=raw["id"],
-        title=raw["title"],
-        asks=raw["asks"],
-        unit=raw["unit"],
-        direction=raw["direction"],
-        windows=tuple(windows),
-        source_id=raw["source_id"],
-        vintage=raw["vintage"],
-        label=raw["label"],
-        gates=_gates(raw["gates"], codes, where),
-        numerator=numerator,
-        denominator=denominator,
-        scale=scale,
-        settings=settings,
-        breaks=tuple(_break(b, where) for b in raw.get("breaks", ())),
-        split=_split(raw["split"], where) if "split" in raw else None,
-        notes=raw.get("notes", ""),
-    )
+    document = shape_document(raw, where, MeasurePart, codes)
+    refuse(document.faults, DefinitionError, REMEDY)
+    measure = _measure(document.content, codes)  # type: ignore[arg-type]
+    refuse(_over_keys(measure, where), DefinitionError, REMEDY)
+    return measure
+
+
+def _over_keys(measure: Measure, where: str) -> list[Fault]:
     if measure.counts.sum == "patients":
-        raise _wrong(where, "gates.counts", "is needed where the denominator is patients")
-    return measure
+        return [Fault(where, 0, "gates.counts", "", "is needed where the denominator is patients")]
+    return []
 
 
-def _term(raw: object, codes: Mapping[str, pl.DataFrame], where: str, key: str) -> Term:
-    table = _table(raw, where, key)
-    _refuse_odd_keys(table, ("sum",), ("where", "weights"), where, key)
-    if table["sum"] not in SUMS:
-        raise _wrong(where, f"{key}.sum", f"is {table['sum']!r}, not one of {', '.join(SUMS)}")
-    if table["sum"] == "patients":
-        if len(table) > 1:
-            raise _wrong(where, key, "patients takes no conditions and no weights")
-        return Term("patients")
-    given = table.get("where")
-    alternatives = given if isinstance(given, list) else [given]
-    if not alternatives or not all(alternatives):
-        raise _wrong(where, f"{key}.where", "is missing or empty: it would count everything or nothing")
+def _measure(part: MeasurePart, codes: CodeLists) -> Measure:
+    gates = part.gates
+    split = next(iter(part.split.model_dump(exclude_unset=True).items())) if part.split else None
+    return Measure(
+        id=part.id,
+        title=part.title,
+        asks=part.asks,
+        unit=part.unit,
+        direction=part.direction,
+        windows=part.windows,
+        source_id=part.source_id,
+        vintage=part.vintage,
+        label=part.label,
+        gates=Gates(gates.ranked, gates.shown, gates.months, gates.list_size, gates.counts and _term(gates.counts, codes)),
+        numerator=_term(part.numerator, codes),
+        denominator=_term(part.denominator, codes) if part.denominator else None,
+        scale=part.scale,
+        settings=part.settings,
+        breaks=tuple(Break(b.month, b.words, b.is_rebase) for b in part.breaks),
+        split=split,
+        notes=part.notes,
+    )
+
+
+def _term(part: TermPart, codes: CodeLists) -> Term:
     weights: tuple[tuple[str, float], ...] = ()
-    if "weights" in table:
-        if table["sum"] != "total_quantity":
-            raise _wrong(where, f"{key}.weights", "goes with sum = 'total_quantity'")
-        weights = _weights(table["weights"], codes, where, f"{key}.weights")
-    return Term(
-        table["sum"],
-        tuple(_conditions(_table(a, where, f"{key}.where"), codes, where, f"{key}.where") for a in alternatives),
-        weights,
+    if part.weights:
+        numbers = _numbers(part.weights, codes) or {}
+        weights = tuple((code, numbers[code]) for code in _listed(part.weights, codes))
+    return Term(part.sum, tuple(_conditions(one, codes) for one in part.where or ()), weights)
+
+
+def _conditions(part: Any, codes: CodeLists) -> Conditions:
+    def values(name: str, value: Any) -> Values:
+        return _listed(value, codes) if name.removeprefix("not_") in LISTS else value
+
+    return tuple((name, values(name, value)) for name, value in part.model_dump(exclude_unset=True).items())
+
+
+def _listed(name: str, codes: CodeLists) -> tuple[str, ...]:
+    return tuple(codes[name].get_column("bnf_code").sort().to_list())
+
+
+def _numbers(name: str, codes: CodeLists) -> dict[str, float] | None:
+    table = codes[name]
+    numbers = (table.get_column("weight") if "weight" in table.columns else pl.Series([None])).cast(
+        pl.Float64, strict=False
     )
-
-
-def _conditions(raw: Mapping[str, Any], codes: Mapping[str, pl.DataFrame], where: str, key: str) -> Conditions:
-    found: list[tuple[str, Values]] = []
-    for name, value in raw.items():
-        column, place = name.removeprefix("not_"), f"{key}.{name}"
-        if column not in CONDITIONS:
-            raise _wrong(where, place, f"is no condition; there are {', '.join(CONDITIONS)}, each also with not_")
-        if column in FLAGS:
-            if not isinstance(value, bool) or name != column:
-                raise _wrong(where, place, "should be true or false, without not_")
-            found.append((name, value))
-        elif column in LISTS:
-            found.append((name, _listed(value, codes, where, place)))
-        elif column in CLOSED_LISTS:
-            found.append((name, _known(value, CLOSED_LISTS[column].categories, where, place)))
-        else:
-            found.append((name, _code_parts(value, where, place)))
-    return tuple(found)
-
-
-def _gates(raw: object, codes: Mapping[str, pl.DataFrame], where: str) -> Gates:
-    table = dict(_table(raw, where, "gates"))
-    _refuse_odd_keys(table, ("ranked", "shown", "months"), ("list_size", "counts"), where, "gates")
-    for key in GATE_KEYS[:-1]:
-        if not _is_count(table.get(key, 0)):
-            raise _wrong(where, f"gates.{key}", "should be a whole number, 0 or more")
-    if table["shown"] > table["ranked"]:
-        raise _wrong(where, "gates.shown", "is more than gates.ranked")
-    if "counts" in table:
-        table["counts"] = _term(table["counts"], codes, where, "gates.counts")
-    return Gates(**table)
-
-
-def _break(raw: object, where: str) -> Break:
-    table = _table(raw, where, "breaks")
-    _refuse_odd_keys(table, ("month", "words", "is_rebase"), (), where, "breaks")
-    if not isinstance(table["month"], date) or table["month"].day != 1:
-        raise _wrong(where, "breaks.month", "should be the first day of a month, like 2025-01-01")
-    if not isinstance(table["words"], str) or not table["words"] or not isinstance(table["is_rebase"], bool):
-        raise _wrong(where, "breaks", "needs words, and is_rebase true or false")
-    return Break(table["month"], table["words"], table["is_rebase"])
-
-
-def _split(raw: object, where: str) -> tuple[str, tuple[str, ...]]:
-    table = _table(raw, where, "split")
-    if len(table) != 1 or not table.keys() <= CLOSED_LISTS.keys():
-        raise _wrong(where, "split", f"should have one of {', '.join(CLOSED_LISTS)}")
-    ((column, values),) = table.items()
-    return column, _known(values, CLOSED_LISTS[column].categories, where, f"split.{column}")
-
-
-def _listed(value: object, codes: Mapping[str, pl.DataFrame], where: str, key: str) -> tuple[str, ...]:
-    if not isinstance(value, str) or value not in codes:
-        raise _wrong(where, key, f"names {value!r}, which is no code list beside the file")
-    column = (
-        codes[value].get_column("bnf_code") if "bnf_code" in codes[value].columns else pl.Series([], dtype=pl.String)
-    )
-    if not len(column) or column.null_count() or column.is_duplicated().any():
-        raise _wrong(where, key, f"{value} should have a bnf_code in each row, each once")
-    return tuple(column.sort().to_list())
-
-
-def _weights(value: object, codes: Mapping[str, pl.DataFrame], where: str, key: str) -> tuple[tuple[str, float], ...]:
-    listed = _listed(value, codes, where, key)
-    table = codes[str(value)]
-    text = table.get_column("weight") if "weight" in table.columns else pl.Series([None])
-    numbers = text.cast(pl.Float64, strict=False)
     if numbers.null_count() or not numbers.is_finite().all():
-        raise _wrong(where, key, f"{value} should have a number in each row of its column weight")
-    pairs = dict(zip(table.get_column("bnf_code").to_list(), numbers.to_list(), strict=True))
-    return tuple((code, pairs[code]) for code in listed)
+        return None
+    return dict(zip(table.get_column("bnf_code").to_list(), numbers.to_list(), strict=True))
 
 
-def _code_parts(value: object, where: str, key: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise _wrong(where, key, "should list BNF codes or their first characters")
-    for part in value:
-        if not isinstance(part, str) or not part.isalnum() or part != part.upper() or len(part) > LONGEST_CODE:
-            raise _wrong(where, key, f"{part!r} is no BNF code or beginning of one")
-    return tuple(value)
-
-
-def _known(value: object, closed: Sequence[str] | pl.Series, where: str, key: str) -> tuple[str, ...]:
-    allowed: Collection[str] = list(closed)
-    if not isinstance(value, list) or not value:
-        raise _wrong(where, key, "should be a list that is not empty")
-    for v in value:
-        if v not in allowed:
-            raise _wrong(where, key, f"{v!r} is not one of {', '.join(allowed)}")
-    return tuple(value)
-
-
-def _table(raw: object, where: str, key: str) -> Mapping[str, Any]:
-    if not isinstance(raw, Mapping):
-        raise _wrong(where, key, "should be a table of keys and values")
-    return raw
-
-
-def _refuse_odd_keys(
-    raw: Mapping[str, Any], required: Sequence[str], optional: Sequence[str], where: str, key: str = ""
-) -> None:
-    if missing := [k for k in required if k not in raw]:
-        raise _wrong(where, key or missing[0], f"{', '.join(missing)} missing")
-    if unknown := sorted(raw.keys() - {*required, *optional}):
-        raise _wrong(where, key or unknown[0], f"{', '.join(unknown)} unknown")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _wrong(where: str, key: str, reason: str) -> DefinitionError:
-    return DefinitionError(f"{key}: {reason}.", where=where, remedy="See reference/measures/README.md.")
-
-
-def read_measures(reference: Path | Traversable, sources: Collection[str] | None = None) -> tuple[Measure, ...]:
-    """All measures of reference/measures, in order of id; one with `split` is there once for each value.
-
-    reference  the folder with measures/: a TOML file for each measure, and the code lists (CSV) they name
-    sources    ids of sources.toml; where given, every measure and code list must cite one of them
-    raises     DefinitionError naming file, key and reason: every fault of every file at once
-    """
-    folder = reference / "measures"
+def gather_measures(files: Files) -> tuple[tuple[Measure, ...], list[Fault]]:
+    """All measures of measures/, in order of id, one with `split` once for each value; and every fault of every file."""
+    folder = files.root / "measures"
     if not folder.is_dir():
-        raise DefinitionError("holds no measures folder.", where=reference.name, remedy="Is this the reference folder?")
-    files = sorted(folder.iterdir(), key=lambda f: f.name)
-    faults: list[str] = []
-    codes: dict[str, pl.DataFrame] = {}
+        return (), [Fault("measures", 0, "", "", "is missing: the reference folder has no measures folder")]
+    sheets = {f.name: files.sheet(f, CodeListRow) for f in sorted(folder.glob("*.csv"))}
+    faults = [fault for sheet in sheets.values() for fault in sheet.faults]
+    codes = {name: sheet.rows for name, sheet in sheets.items()}
     measures: list[Measure] = []
-    for file in files:
-        if file.name.endswith(".csv"):
-            try:
-                codes[file.name] = pl.read_csv(io.BytesIO(file.read_bytes()), infer_schema=False)
-            except pl.exceptions.PolarsError as error:
-                faults.append(f"{file.name}: cannot be read as CSV ({error}).")
-    for file in files:
-        if file.name.endswith(".toml"):
-            try:
-                measures += expand(_read_measure(file, codes))
-            except DefinitionError as error:
-                faults.append(str(error))
+    for file in sorted(folder.glob("*.toml")):
+        document = files.document(file, MeasurePart, codes)
+        faults += document.faults
+        if document.content:
+            measure = _measure(document.content, codes)
+            faults += _over_keys(measure, document.name)
+            if file.name != f"{measure.id}.toml":
+                faults.append(Fault(document.name, 0, "id", measure.id, "is not the file's name"))
+            measures += expand(measure)
     ids = [m.id for m in measures]
-    faults += [f"measures: the id {i} stands in two files." for i in sorted({i for i in ids if ids.count(i) > 1})]
-    if sources is not None:
-        faults += _unknown_sources(measures, codes, sources)
-    if faults:
-        raise DefinitionError("\n".join(faults))
-    if not measures:
-        raise DefinitionError("holds no measure.", where="measures", remedy="Is this the reference folder?")
-    return tuple(sorted(measures, key=lambda m: m.id))
+    faults += [Fault("measures", 0, "id", i, "stands in two files") for i in sorted({i for i in ids if ids.count(i) > 1})]
+    if not measures and not faults:
+        faults.append(Fault("measures", 0, "", "", "holds no measure: is this the reference folder?"))
+    return tuple(sorted(measures, key=lambda m: m.id)), faults
 
 
-def _read_measure(file: Traversable, codes: dict[str, pl.DataFrame]) -> Measure:
-    try:
-        raw = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"cannot be read as TOML ({error}).", where=file.name) from error
-    measure = measure_from(raw, codes, file.name)
-    if file.name != f"{measure.id}.toml":
-        raise DefinitionError(f"id: is {measure.id!r}, not the file's name.", where=file.name)
-    return measure
+def read_measures(reference: Path) -> tuple[Measure, ...]:
+    """All measures of a reference folder, in order of id.
 
-
-def _unknown_sources(
-    measures: Collection[Measure], codes: dict[str, pl.DataFrame], sources: Collection[str]
-) -> list[str]:
-    cited = {(f"{m.id}.toml", m.source_id) for m in measures if m.source_id not in sources}
-    cited |= {
-        (name, source)
-        for name, table in codes.items()
-        if "source_id" in table.columns
-        for source in table.get_column("source_id").unique().to_list()
-        if source not in sources
-    }
-    return [f"{file}: source_id: {source!r} is no section of sources.toml." for file, source in sorted(cited, key=str)]
+    Raises:
+        DefinitionError: naming file, key and reason, every fault of every file at once.
+    """
+    measures, faults = gather_measures(Files(reference))
+    refuse(faults, DefinitionError, REMEDY)
+    return measures

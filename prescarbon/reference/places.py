@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import StringConstraints
 
-from prescarbon.reference.files import read_toml
-from prescarbon.tables.organisations import PRACTICES
+from prescarbon.reference.cells import Date, Organisation, Row, Text, one_of
+from prescarbon.reference.files import Files, rows_of
+from prescarbon.reference.keys import LIST, Filled, Part
+from prescarbon.tables.organisations import PRACTICES, SETTINGS
 
 
 @dataclass(frozen=True)
@@ -17,10 +21,43 @@ class Place:
     practice_codes: tuple[str, ...]
 
 
-def read_places(root: Path) -> dict[str, Place]:
-    """Place id → Place, in the order of reference/organisations/places.toml."""
-    raw = read_toml(root / "organisations" / "places.toml")
-    return {key: Place(place["name"], tuple(place.get("practice_codes", ()))) for key, place in raw.items()}
+class PlacePart(Part):
+    """A section of organisations/places.toml as it stands."""
+
+    name: Filled
+    legacy_ccg_code: Filled | None = None
+    source_id: Filled
+    source_id_closed: Filled | None = None
+    practice_codes: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{3,12}$")], ...], LIST] = ()
+
+
+class BlmkRow(Row):
+    """organisations/blmk.csv: a practice in a period in which nothing changed."""
+
+    SPAN = ("valid_from", "valid_to")
+    practice_code: Organisation
+    practice_name: Text
+    setting: Annotated[str, one_of(SETTINGS)]
+    pcn_code: Organisation | None
+    pcn_name: Text | None
+    sub_icb_code: Organisation | None
+    icb_code: Organisation | None
+    valid_from: Date
+    valid_to: Date
+    opened: Date | None
+    closed: Date | None
+    source_id: Text
+    pcn_source_id: Text | None
+
+
+def places_of(parts: dict[str, PlacePart]) -> dict[str, Place]:
+    """Place id → Place, in the order of the file."""
+    return {key: Place(part.name, part.practice_codes) for key, part in parts.items()}
+
+
+def blmk_of(rows: pl.DataFrame) -> pl.LazyFrame:
+    """Table PRACTICES: the dated list of BLMK's GP practices, the default scope."""
+    return PRACTICES.admit(rows.lazy())
 
 
 def default_scope(root: Path) -> pl.LazyFrame:
@@ -28,9 +65,4 @@ def default_scope(root: Path) -> pl.LazyFrame:
 
     root  the reference folder
     """
-    raw = pl.scan_csv(root / "organisations" / "blmk.csv", infer_schema=False)
-    cells = [
-        (pl.col(c.name).str.to_date() if c.dtype == pl.Date else pl.col(c.name).cast(c.dtype))
-        for c in PRACTICES.columns
-    ]
-    return PRACTICES.admit(raw.select(cells))
+    return blmk_of(rows_of(Files(root).sheet(root / "organisations" / "blmk.csv", BlmkRow)))

@@ -12,7 +12,7 @@ from prescarbon.model.opportunities.lines import find_opportunities
 from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
 from prescarbon.model.opportunities.rules import SwitchRule
-from prescarbon.reference.switches import parse_rule
+from prescarbon.reference.rules import parse_rule
 from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of

@@ -1,0 +1,170 @@
+"""What can be proven only over several rows or files of the reference folder; each proof takes Reference and tells faults.
+
+A proof reads typed parts, so it raises PrescarbonError where a file it needs is wrong by itself; `checks` then goes on.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from prescarbon.errors import Fault
+from prescarbon.reference.definitions import DOCUMENTS, Reference
+from prescarbon.reference.factors import BASES, missing_gwp, unmixable
+from prescarbon.reference.files import Sheet, rows_of
+from prescarbon.reference.local import unknown_cells
+
+NOT_A_DEVICE = ("nebuliser", "spacer")
+NO_SOURCE = "no such section in sources.toml"
+# file → what may have one row a day only, without a gap
+DATED = {
+    "products/inhalers.csv": "bnf_code",
+    "factors/inhalers.csv": "key",
+    "factors/brand-mix.csv": "key",
+    "factors/spend.csv": "key",
+    "organisations/blmk.csv": "practice_code",
+}
+
+
+def sources(reference: Reference) -> Iterator[Fault]:
+    """Every source that is cited exists, and every source is cited."""
+    known = set(reference.sources)
+    used = set()
+    for file, line, column, source in _citations(reference):
+        used.add(source)
+        if source not in known:
+            yield Fault(file, line, column, source, NO_SOURCE)
+    texts = [f for f in sorted(reference.root.rglob("*")) if f.suffix in (".csv", ".toml") and f.name != "sources.toml"]
+    others = b"".join(reference.files.bytes_of(f) for f in texts)
+    for section in sorted(known - used):
+        if section.encode() not in others:
+            yield Fault("sources.toml", 0, section, "", "no row cites this source")
+
+
+def _citations(reference: Reference) -> Iterator[tuple[str, int, str, str]]:
+    """file, line, column, source id of every cell and key that cites one, in files that are sound."""
+    for sheet in reference.files.sheets:
+        for column in [c for c in sheet.rows.columns if c.endswith("source_id")]:
+            for line, source in sheet.numbered.select("line", column).drop_nulls().iter_rows():
+                yield sheet.name, line, column, source
+    for name in DOCUMENTS:
+        for key, part in (reference.document(name).content or {}).items():
+            for field in ("source_id", "source_id_closed"):
+                if source := getattr(part, field, None):
+                    yield name, 0, f"{key}.{field}", source
+    for measure in reference.measures:
+        yield f"measures/{measure.id}.toml", 0, "source_id", measure.source_id
+
+
+def periods(reference: Reference) -> Iterator[Fault]:
+    """One row a day, without a gap."""
+    for name, key in DATED.items():
+        sheet = reference.sheet(name)
+        rows_of(sheet)
+        dated = sheet.numbered.sort(key, "valid_from").with_columns(before=pl.col("valid_to").shift().over(key))
+        apart = (pl.col("valid_from") - pl.col("before")).dt.total_days()
+        odd = dated.with_columns(days=apart).filter(pl.col("days") != 1)
+        for line, code, start, days in odd.select("line", key, "valid_from", "days").iter_rows():
+            reason = "overlaps the period before" if days < 1 else "leaves a gap after the period before"
+            yield Fault(name, line, "valid_from", f"{code} {start}", reason)
+
+
+def reused_codes(reference: Reference) -> Iterator[Fault]:
+    """No code is both old and new, and no change stands here that is wrong at its source."""
+    changes = reference.sheet("products/code-changes.csv")
+    new = set(rows_of(changes)["new_code"])
+    absent = {
+        code: part.words for part in reference.corrections.values() for code in part.expect_absent_old_codes
+    }
+    for line, old in changes.numbered.select("line", "old_code").iter_rows():
+        if old in new:
+            yield Fault(changes.name, line, "old_code", old, "is also a new code: date the series first")
+        if old in absent:
+            yield Fault(changes.name, line, "old_code", old, absent[old])
+
+
+def coverage(reference: Reference) -> Iterator[Fault]:
+    """Every inhaler has a factor or is in without-factor.csv, never both; every factor is of a product."""
+    products, components = reference.sheet("products/inhalers.csv"), reference.sheet("factors/inhalers.csv")
+    mixed = rows_of(reference.sheet("factors/brand-mix.csv"))["key"]
+    covered = {*rows_of(components)["key"], *mixed}
+    unknown = set(reference.without_factor.collect()["bnf_code"])
+    inhalers = products.numbered.filter(~pl.col("device_type").cast(pl.String).is_in(NOT_A_DEVICE))
+    for line, code in inhalers.filter(~pl.col("bnf_code").is_in(list(covered | unknown))).select("line", "bnf_code").rows():
+        yield Fault(products.name, line, "bnf_code", code, "has no factor and is not in without-factor.csv")
+    codes = set(rows_of(products)["bnf_code"])
+    yield from unknown_cells(components, "key", codes, "is no product of products/inhalers.csv")
+    both = components.numbered.filter(pl.col("key").is_in(list(unknown)))
+    for line, code in both.select("line", "key").rows():
+        yield Fault(components.name, line, "key", code, "stands in without-factor.csv too")
+
+
+def ingredients(reference: Reference) -> Iterator[Fault]:
+    """Every propellant has its GWP100, and every brand of a mix its one factor."""
+    components = reference.sheet("factors/inhalers.csv")
+    yield from missing_gwp(components, reference.gwp100)
+    yield from unmixable(reference.sheet("factors/brand-mix.csv"), rows_of(components))
+
+
+def targets(reference: Reference) -> Iterator[Fault]:
+    """A target's measure exists; a KPI's measure and target do."""
+    measures = {measure.id for measure in reference.measures}
+    listed, kpis = reference.sheet("targets/targets.csv"), reference.sheet("targets/kpis.csv")
+    for sheet in (listed, kpis):
+        rows_of(sheet)
+        yield from unknown_cells(sheet, "measure_id", measures, "is no measure of reference/measures")
+    yield from unknown_cells(kpis, "target_id", set(listed.rows["target_id"]), "is no target of targets/targets.csv")
+
+
+def places(reference: Reference) -> Iterator[Fault]:
+    """A practice stands in one place only, once."""
+    counted = Counter(code for place in reference.places.values() for code in place.practice_codes)
+    for key, place in reference.places.items():
+        for code in dict.fromkeys(place.practice_codes):
+            if counted[code] > 1:
+                yield Fault("organisations/places.toml", 0, f"{key}.practice_codes", code, "stands more than once")
+
+
+def implausible_factors(reference: Reference) -> Iterator[Fault]:
+    """Every kilogram lies in the band of its device and propellant, under each GWP basis."""
+    files = {kind: _lines(reference.sheet(name)) for kind, name in FACTOR_FILES.items()}
+    products = reference.products.select(
+        "bnf_code", "device_type", product_propellant="propellant", p_from="valid_from", p_to="valid_to"
+    )
+    for basis in BASES:
+        rows = (
+            reference.factors(gwp_basis=basis)
+            .join(products, left_on="key", right_on="bnf_code")
+            .filter(pl.col("valid_from").is_between("p_from", "p_to"))
+            .collect()
+        )
+        for row in rows.iter_rows(named=True):
+            kind = "brand_mix" if row["key_kind"] == "brand_mix" else "product"
+            file, line = FACTOR_FILES[kind], files[kind][row["key"], row["valid_from"]]
+            band = reference.plausible.get(row["device_type"], {}).get(row["product_propellant"])
+            if band is None:
+                reason = f"plausible.toml has no band for {row['device_type']} with {row['product_propellant']}"
+                yield Fault(file, line, "key", row["key"], reason)
+            elif not band[0] <= row["kg_low"] <= row["kg_high"] <= band[1]:
+                value = f"{row['kg_low']:.2f} to {row['kg_high']:.2f} kg ({basis})"
+                column = "large_share" if kind == "brand_mix" else "propellant_mass_g"
+                yield Fault(file, line, column, value, f"not within {band[0]} and {band[1]} kg")
+
+
+FACTOR_FILES = {"product": "factors/inhalers.csv", "brand_mix": "factors/brand-mix.csv"}
+
+
+def _lines(sheet: Sheet) -> Mapping[tuple[Any, Any], int]:
+    return {(key, start): line for key, start, line in sheet.numbered.select("key", "valid_from", "line").iter_rows()}
+
+
+OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
+    sources,
+    periods,
+    reused_codes,
+    coverage,
+    ingredients,
+    targets,
+    places,
+)

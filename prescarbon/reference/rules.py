@@ -1,0 +1,310 @@
+"""Reads reference/switches: a TOML file a rule, and guards.toml; model/ never touches a file."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from prescarbon.errors import DefinitionError, Fault, refuse
+from prescarbon.model.opportunities.rules import FAR, NEEDS_TARGET, Guard, SwitchRule
+from prescarbon.reference.cells import Code, Row, Text, one_of
+from prescarbon.reference.files import Document, Files, shape_document
+from prescarbon.reference.keys import (
+    FILLED_LIST,
+    LIST,
+    Address,
+    AtLeastOne,
+    Filled,
+    FilledPageWords,
+    Number,
+    PageWords,
+    Part,
+    Pattern,
+    among,
+)
+from prescarbon.tables.opportunities import EFFORTS, RULE_KINDS
+from prescarbon.tables.products import DEVICES, DRUG_CLASSES, PROPELLANTS
+
+REMEDY = "See reference/switches/README.md."
+DOSE_CATEGORIES = ("low", "moderate", "high", "one dose only", "not applicable")
+COMMITMENTS = ("a", "b", "c")
+Classes = Annotated[tuple[Annotated[str, among(DRUG_CLASSES)], ...], LIST]
+Patterns = Annotated[tuple[Pattern, ...], LIST]
+Category = Annotated[str, among(DOSE_CATEGORIES)]
+
+
+def _equivalence(ratio: float) -> float:
+    if ratio <= 0:
+        raise ValueError("is no dose equivalence: target units for one source unit, above 0")
+    return ratio
+
+
+Ratio = Annotated[Number, AfterValidator(_equivalence)]
+
+
+class DoseRow(Row):
+    """switches/dose-categories.csv: codes whose usual dose is low, moderate or high."""
+
+    KEY = ("bnf_code",)
+    bnf_code: Code
+    product: Text
+    dose_category: Annotated[str, one_of(DOSE_CATEGORIES)]
+    rule_row: Text
+
+
+class FromPart(Part):
+    """[from]."""
+
+    words: FilledPageWords
+    codes: Patterns = ()
+    drug_class: Classes = ()
+    device_type: Annotated[tuple[Annotated[str, among(DEVICES)], ...], LIST] = ()
+    propellant: Annotated[tuple[Annotated[str, among(PROPELLANTS)], ...], LIST] = ()
+    unit: Filled = "inhalers"
+
+    @model_validator(mode="after")
+    def _some(self) -> "FromPart":
+        if not (self.codes or self.drug_class):
+            raise ValueError("names neither codes nor a drug_class")
+        return self
+
+
+class ToPart(Part):
+    """[to]."""
+
+    words: PageWords = ""
+    codes: Patterns = ()
+    pairs: dict[Pattern, Pattern] = Field(default_factory=dict)
+
+
+class DosePart(Part):
+    """[dose]."""
+
+    ratio: Ratio | None = None
+    words: PageWords = ""
+    category_from: Category = "not applicable"
+    category_to: Category = "not applicable"
+
+
+def _judge_share(part: "AchievablePart") -> "AchievablePart":
+    if not (0 <= part.share <= 1 and part.source.strip()):
+        raise ValueError("its share must lie in 0 to 1 and cite its source")
+    return part
+
+
+class AchievablePart(Part):
+    """[achievable]."""
+
+    share: Number
+    source: str = ""
+
+
+def _judge_saving(part: "SavingPart") -> "SavingPart":
+    if not (part.kg_low <= part.kg_co2e <= part.kg_high and part.source.strip()):
+        raise ValueError("must be low ≤ central ≤ high and cite its source")
+    return part
+
+
+class SavingPart(Part):
+    """[saving]: kg CO2e a unit."""
+
+    kg_low: Number
+    kg_co2e: Number
+    kg_high: Number
+    source: str = ""
+
+
+class DurationPart(Part):
+    """[duration]."""
+
+    days: AtLeastOne
+
+
+class PeersPart(Part):
+    """[peers]."""
+
+    pool: Classes = ()
+    per_list: bool = False
+
+
+class EvidencePart(Part):
+    """[evidence]."""
+
+    words: Filled
+    url: Address
+
+
+class SignOffPart(Part):
+    """[sign_off]."""
+
+    role: str
+    date: date
+
+
+class RulePart(Part):
+    """One file of reference/switches."""
+
+    id: Filled
+    title: FilledPageWords
+    kind: Annotated[str, among(RULE_KINDS)]
+    family: Filled
+    order: int
+    effort: Annotated[str, among(EFFORTS)]
+    is_on: bool
+    is_like_for_like: bool = False
+    commitment: Annotated[tuple[Annotated[str, among(COMMITMENTS)], ...], FILLED_LIST]
+    valid_from: date
+    valid_to: date = FAR
+    excluded: Annotated[tuple[PageWords, ...], LIST]
+    caveats: FilledPageWords
+    search: PageWords = ""
+    draft: bool = False
+    alternative_to: Filled | None = None
+    from_: Annotated[FromPart, Field(alias="from")]
+    to: ToPart = ToPart()
+    dose: DosePart = DosePart()
+    achievable: Annotated[AchievablePart, AfterValidator(_judge_share)] | None = None
+    saving: Annotated[SavingPart, AfterValidator(_judge_saving)] | None = None
+    duration: DurationPart | None = None
+    peers: PeersPart = PeersPart()
+    evidence: EvidencePart
+    sign_off: SignOffPart | None = None
+
+
+class GuardPart(Part):
+    """One [[guard]] of guards.toml: what is never suggested."""
+
+    id: Filled
+    reason: Filled
+    from_codes: Annotated[tuple[Pattern, ...], FILLED_LIST]
+    evidence_url: Address
+    to_codes: Patterns = ()
+    to_devices: Annotated[tuple[Annotated[str, among(DEVICES)], ...], LIST] = ()
+    at_ratio: Ratio | None = None
+
+
+class GuardsPart(Part):
+    """guards.toml."""
+
+    guard: Annotated[tuple[GuardPart, ...], LIST] = ()
+
+
+def parse_rule(raw: object, where: str) -> SwitchRule:
+    """The rule in a TOML document; see reference/switches/README.md for every key.
+
+    raw    what tomllib gives
+    where  the file's name, for the message
+    raises DefinitionError naming every fault at once
+    """
+    rule, faults = rule_of(shape_document(raw, where, RulePart))
+    refuse(faults, DefinitionError, REMEDY)
+    return rule  # type: ignore[return-value]
+
+
+def rule_of(document: Document[RulePart]) -> tuple[SwitchRule | None, list[Fault]]:
+    """The rule of a file and its faults: of each key, and, where each is right by itself, over several keys."""
+    part = document.content
+    if part is None:
+        return None, list(document.faults)
+    saving = part.saving
+    rule = SwitchRule(
+        id=part.id,
+        title=part.title,
+        kind=part.kind,
+        family=part.family,
+        order=part.order,
+        effort=part.effort,
+        is_on=part.is_on,
+        is_like_for_like=part.is_like_for_like,
+        commitment=part.commitment,
+        valid_from=part.valid_from,
+        valid_to=part.valid_to,
+        from_words=part.from_.words,
+        from_codes=part.from_.codes,
+        from_classes=part.from_.drug_class,
+        from_devices=part.from_.device_type,
+        from_propellants=part.from_.propellant,
+        unit_name=part.from_.unit,
+        to_words=part.to.words,
+        to_codes=part.to.codes,
+        to_pairs=part.to.pairs,
+        ratio=part.dose.ratio,
+        dose_words=part.dose.words,
+        category_from=part.dose.category_from,
+        category_to=part.dose.category_to,
+        excluded=part.excluded,
+        caveats=part.caveats,
+        search=part.search,
+        alternative_to=part.alternative_to,
+        achievable_share=part.achievable.share if part.achievable else None,
+        achievable_source=part.achievable.source if part.achievable else "",
+        saving_per_unit=(saving.kg_low, saving.kg_co2e, saving.kg_high) if saving else None,
+        saving_source=saving.source if saving else "",
+        supply_days=part.duration.days if part.duration else None,
+        pool_classes=part.peers.pool,
+        is_per_list=part.peers.per_list,
+        evidence=part.evidence.words,
+        evidence_url=part.evidence.url,
+        sign_off_role=part.sign_off.role if part.sign_off else "",
+        sign_off_date=part.sign_off.date if part.sign_off else None,
+    )
+    reasons = _over_keys(rule, is_marked_draft=part.draft)
+    return rule, [Fault(document.name, 0, key, "", reason) for key, reason in reasons]
+
+
+def _over_keys(rule: SwitchRule, *, is_marked_draft: bool) -> Iterator[tuple[str, str]]:
+    if rule.kind in NEEDS_TARGET and not (rule.to_codes or rule.to_pairs):
+        yield "to", f"a {rule.kind} must name its target product"
+    if rule.kind in NEEDS_TARGET and not (rule.ratio and rule.dose_words):
+        yield "dose", f"a {rule.kind} must state its dose equivalence: ratio above 0, and words"
+    if rule.kind in NEEDS_TARGET and not rule.excluded:
+        yield "excluded", f"a {rule.kind} must say who it is not for"
+    if rule.is_like_for_like and rule.category_from != rule.category_to:
+        reason = f"like-for-like across dose categories ({rule.category_from} to {rule.category_to})"
+        yield "is_like_for_like", reason
+    if rule.kind == "duration" and not rule.supply_days:
+        yield "duration", "a duration must state its days"
+    if rule.valid_to < rule.valid_from:
+        yield "valid_to", "valid_to comes before valid_from"
+    if is_marked_draft == bool(rule.sign_off_date and rule.sign_off_role.strip()):
+        yield "draft", "say either draft = true or [sign_off] with role and date"
+
+
+def guard_of(part: GuardPart) -> Guard:
+    """The model's guard."""
+    return Guard(
+        id=part.id,
+        reason=part.reason,
+        from_codes=part.from_codes,
+        evidence_url=part.evidence_url,
+        to_codes=part.to_codes,
+        to_devices=part.to_devices,
+        at_ratio=part.at_ratio,
+    )
+
+
+def parse_guard(raw: object, where: str) -> Guard:
+    """One [[guard]] of guards.toml.
+
+    Raises:
+        DefinitionError: naming every fault at once.
+    """
+    document = shape_document(raw, where, GuardPart)
+    refuse(document.faults, DefinitionError, REMEDY)
+    return guard_of(document.content)  # type: ignore[arg-type]
+
+
+def gather_rules(files: Files) -> tuple[tuple[SwitchRule, ...], list[Fault]]:
+    """Every rule, in order of `order` and id, and every fault of every file."""
+    folder = files.root / "switches"
+    rules: list[SwitchRule] = []
+    faults: list[Fault] = []
+    for file in sorted(folder.glob("*.toml")):
+        if file.name != "guards.toml":
+            rule, found = rule_of(files.document(file, RulePart))
+            faults += found
+            rules += [rule] if rule else []
+    if not rules and not faults:
+        faults.append(Fault("switches", 0, "", "", "holds no rule: is this the reference folder?"))
+    return tuple(sorted(rules, key=lambda r: (r.order, r.id))), faults

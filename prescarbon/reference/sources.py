@@ -1,0 +1,61 @@
+"""sources.toml and corrections.toml: where every number comes from, and what is wrong at the source."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from prescarbon.reference.keys import LIST, Filled, Part
+
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One section of sources.toml."""
+
+    id: str
+    title: str
+    publisher: str
+    address: str
+    licence: str
+    scope: str
+    gwp_basis: str
+    published: str
+
+
+class SourcePart(Part):
+    """A section of sources.toml as it stands."""
+
+    title: Filled
+    publisher: Filled = NOT_STATED
+    address: Filled = NOT_STATED
+    licence: Filled = NOT_STATED
+    scope: Filled = NOT_STATED
+    gwp_basis: Filled = NOT_STATED
+    published: int | date | Filled = NOT_STATED
+    accessed: date | None = None
+
+
+class Correction(Part):
+    """A section of corrections.toml: a known error of a source, with what to expect there."""
+
+    source_id: Filled
+    words: Filled
+    expect_absent_old_codes: Annotated[tuple[Filled, ...], LIST] = ()
+
+
+def sources_of(parts: dict[str, SourcePart]) -> dict[str, Source]:
+    """Source id → what it is."""
+    return {
+        name: Source(
+            id=name,
+            title=part.title,
+            publisher=part.publisher,
+            address=part.address,
+            licence=part.licence,
+            scope=part.scope,
+            gwp_basis=part.gwp_basis,
+            published=str(part.published),
+        )
+        for name, part in parts.items()
+    }
