@@ -146,21 +146,6 @@ def config_from_settings(settings: Mapping[str, Any], home: Path, out: Path) -> 
     _refuse(faults)
     return Config(home=home, out=out, **typed)
 
-    def settings(self) -> dict[str, Any]:
-        """TEMPORARY: replaced by the typed configuration."""
-        skip = ("home", "out")
-        raw = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
-        return {
-            k: str(v)
-            if isinstance(v, Path)
-            else list(v)
-            if isinstance(v, tuple)
-            else dict(v)
-            if isinstance(v, Mapping)
-            else v
-            for k, v in raw.items()
-        }
-
 
 def read_config(
     file: Path | None = None,
@@ -274,9 +259,3 @@ def parse_months(text: str) -> tuple[date, date | None]:
     if end is not None and end < start:
         raise DefinitionError(f"{text!r} ends before it begins.", remedy="Write first:last, as 2025-04:2025-09.")
     return start, end
-
-
-def config_from_settings(settings: Mapping[str, Any], home: Path, out: Path) -> Config:
-    """TEMPORARY: replaced by the typed configuration."""
-    given = {k: tuple(v) if k == "scope" else Path(v) if k in PATHS and v else v for k, v in settings.items()}
-    return Config(home=home, out=out, **given)
