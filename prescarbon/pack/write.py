@@ -18,7 +18,7 @@ from prescarbon.pack.restatements import find_restatements, last_manifest
 from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.reference.wording import Wording, read_wording
-from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
+from prescarbon.report.faces.html import HtmlPages, IndexRow, Page, Totals
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.safety import page_name
 from prescarbon.report.faces.sheets import ics_sheets, pcn_sheets, practice_sheets
@@ -78,7 +78,7 @@ class Faces:
     typesetter: Typesetter
 
     def write(
-        self, address: Path, html: str, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
+        self, address: Path, made: Page, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
     ) -> None:
         """Write one page; the PDF and the workbook stand in pdf/ and workbook/ under the same name.
 
@@ -86,10 +86,10 @@ class Faces:
         """
         page = self.folder / address
         page.parent.mkdir(exist_ok=True)
-        page.write_text(html, "utf-8")
+        page.write_text(made.html, "utf-8")
         for face in ("pdf", "workbook"):
             (self.folder / face / address.parent).mkdir(parents=True, exist_ok=True)
-        pdf = self.typesetter.pdf(html, is_synthetic=self.manifest.is_synthetic, sheets=paper)
+        pdf = self.typesetter.pdf(made.paper, is_synthetic=self.manifest.is_synthetic, sheets=paper)
         (self.folder / "pdf" / address.with_suffix(".pdf")).write_bytes(pdf)
         workbook = self.folder / "workbook" / address.with_suffix(".xlsx")
         write_workbook(workbook, sheets, self.manifest, self.words, notes)
