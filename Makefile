@@ -1,10 +1,13 @@
 # Two commands matter: `make demo` and `make test`. `make check` is what CI and pre-commit run.
+# One kind of test only: `make test-unit`, test-property, test-loopback, test-browser, test-acceptance (see tests/kinds.py).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= reports
+KINDS := unit property loopback browser acceptance
+WHOLE := model store reference
 
-.PHONY: demo test lint types check docs sample gallery clean
+.PHONY: demo test $(KINDS:%=test-%) lint types check docs sample gallery pins clean
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,6 +24,12 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	for room in $(WHOLE); do \
+	  $(BIN)/coverage report --skip-covered --include="prescarbon/$$room/*" --fail-under=100 || exit 1; \
+	done
+
+$(KINDS:%=test-%): test-%: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m $*
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -41,4 +50,4 @@ gallery: $(VENV)/.dev
 check: lint types test
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
