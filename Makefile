@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEW := .venv-new
 OUT ?= reports
 KINDS := unit property loopback browser acceptance
 WHOLE := model store reference
@@ -49,5 +50,14 @@ gallery: $(VENV)/.dev
 
 check: lint types test
 
+# The newest versions within pyproject's ranges, installed afresh, written to constraints.txt, and tested.
+pins:
+	rm -rf $(NEW)
+	$(PYTHON) -m venv $(NEW)
+	$(NEW)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(NEW)/bin/python -m pip freeze --exclude-editable > $(NEW)/frozen.txt
+	$(NEW)/bin/python .ci/pins.py $(NEW)/frozen.txt
+	$(MAKE) test VENV=$(NEW)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(NEW) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
