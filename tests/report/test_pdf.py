@@ -16,7 +16,7 @@ from prescarbon.report.faces.pdf import PageReader, Typesetter
 from prescarbon.report.views.parts import Series, SignalPoint, Strip
 from tests.browser.made_pages import both_forms, ics, pcn, practice
 from tests.browser.test_pages import HOSTILE_NAMES
-from tests.report.test_practice_page import HTML
+from tests.report.test_practice_page import HTML, the_page
 
 TYPESETTER = Typesetter()
 MM = 72 / 25.4
@@ -79,6 +79,12 @@ def test_a_long_practice_page_still_fits_its_two_sheets():
         actions=(replace(action, title="From one inhaler to another", caveats=caveats),) * 5,
     )
     assert len(typeset(HTML.practice(full), sheets=2).pages) == 2
+
+
+@pytest.mark.parametrize("name", ["/Type /Page " * 9, "\n<</Type/Page/\n" * 9])
+def test_a_name_is_not_counted_as_a_sheet(name):
+    page = HTML.practice(the_page(name)).paper
+    assert TYPESETTER.pdf(page, is_synthetic=False, sheets=2) == TYPESETTER.pdf(page, is_synthetic=False)
 
 
 @pytest.mark.parametrize("kind", ["practice", "pcn", "ics"])
