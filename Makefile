@@ -1,10 +1,14 @@
 # Two commands matter: `make demo` and `make test`. `make check` is what CI and pre-commit run.
+# One kind of test only: `make test-unit`, test-property, test-loopback, test-browser, test-acceptance (see tests/kinds.py).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEW := .venv-new
 OUT ?= reports
+KINDS := unit property loopback browser acceptance
+WHOLE := model store reference
 
-.PHONY: demo test lint types check docs sample gallery clean
+.PHONY: demo test $(KINDS:%=test-%) lint types check docs sample gallery pins clean
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,6 +25,12 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	for room in $(WHOLE); do \
+	  $(BIN)/coverage report --skip-covered --include="prescarbon/$$room/*" --fail-under=100 || exit 1; \
+	done
+
+$(KINDS:%=test-%): test-%: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m $*
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -40,5 +50,14 @@ gallery: $(VENV)/.dev
 
 check: lint types test
 
+# The newest versions within pyproject's ranges, installed afresh, written to constraints.txt, and tested.
+pins:
+	rm -rf $(NEW)
+	$(PYTHON) -m venv $(NEW)
+	$(NEW)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(NEW)/bin/python -m pip freeze --exclude-editable > $(NEW)/frozen.txt
+	$(NEW)/bin/python .ci/pins.py $(NEW)/frozen.txt
+	$(MAKE) test VENV=$(NEW)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(NEW) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -57,7 +57,7 @@ def main() -> None:
         laps.lap("114 HTML pages with charts")
         typesetter = Typesetter()
         for page in made:
-            typesetter.pdf(page, is_synthetic=True, sheets=2)
+            typesetter.pdf(page.paper, is_synthetic=True, sheets=2)
         laps.lap("114 PDFs")
         for sheets in (*(practice_sheets(p, words) for p in pages), *(pcn_sheets(p, words) for p in pcns)):
             write_workbook(root / "one.xlsx", sheets, manifest, words)

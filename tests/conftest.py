@@ -11,11 +11,23 @@ from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.sample import write_sample
 from prescarbon.store.months import Store
+from tests.kinds import kind_of
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 
 settings.register_profile("here", deadline=None, max_examples=40)  # a busy machine is no failure
 settings.load_profile("here")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with its kind, so that `-m unit` and its like choose without marks written by hand."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        marks = {mark.name for mark in item.iter_markers()}
+        kind = kind_of(item.path, item.obj, vars(item.module), marks)
+        if kind not in marks:
+            item.add_marker(kind)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 
 from prescarbon import errors
 from prescarbon.config import Config
+from tests.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,3 +49,37 @@ def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+DEVELOPING = (ROOT / "docs" / "developing.md").read_text("utf-8")
+ROOMS = {
+    room: set(re.findall(r"`(\w+)`", imports))
+    for room, imports in re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", DEVELOPING, re.MULTILINE)
+}
+
+
+def test_every_path_in_the_developers_page_exists():
+    ours = "|".join(re.escape(path.name) for path in ROOT.iterdir())
+    named = re.findall(rf"`((?:{ours})(?:/[\w.*-]*)*)`", DEVELOPING)
+    assert len(named) > 40
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_every_make_command_in_the_developers_page_exists():
+    targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    known = set(" ".join(targets).split()) | {f"test-{kind}" for kind in KINDS}
+    assert set(re.findall(r"`make ([\w-]+)", DEVELOPING)) <= known
+
+
+def test_the_developers_page_names_every_room_and_what_it_may_import():
+    package = ROOT / "prescarbon"
+    assert set(ROOMS) == {path.parent.name for path in package.glob("*/__init__.py")}
+    free = {"tables", *(path.stem for path in package.glob("*.py"))}
+    for room, may_import in ROOMS.items():
+        for file in (package / room).rglob("*.py"):
+            known = {name.split(".")[1] for name in imported(file) if name.startswith("prescarbon.")}
+            assert known <= may_import | free | {room}, f"{file.relative_to(ROOT)}: docs/developing.md says otherwise"
+
+
+def imported(file: Path) -> list[str]:
+    return [n.module or "" for n in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(n, ast.ImportFrom)]

@@ -23,7 +23,7 @@ from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import SCOPE
 from prescarbon.reference.wording import Wording
-from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
+from prescarbon.report.faces.html import HtmlPages, IndexRow, Page, Totals
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.safety import page_name
 from prescarbon.report.faces.sheets import ics_sheets, pcn_sheets, practice_sheets
@@ -132,15 +132,15 @@ class Faces:
         write_slide(self.folder / "board.pptx", page, self.manifest, self.words)
 
     def _write(
-        self, address: Path, html: str, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
+        self, address: Path, made: Page, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
     ) -> None:
         """The PDF and the workbook stand in pdf/ and workbook/ under the page's name; the PDF may fill `paper` sheets."""
         page = self.folder / address
         page.parent.mkdir(exist_ok=True)
-        page.write_text(html, "utf-8")
+        page.write_text(made.html, "utf-8")
         for face in ("pdf", "workbook"):
             (self.folder / face / address.parent).mkdir(parents=True, exist_ok=True)
-        pdf = self.typesetter.pdf(html, is_synthetic=self.manifest.is_synthetic, sheets=paper)
+        pdf = self.typesetter.pdf(made.paper, is_synthetic=self.manifest.is_synthetic, sheets=paper)
         (self.folder / "pdf" / address.with_suffix(".pdf")).write_bytes(pdf)
         workbook = self.folder / "workbook" / address.with_suffix(".xlsx")
         write_workbook(workbook, sheets, self.manifest, self.words, notes)

@@ -82,9 +82,7 @@ class Files:
         """Every CSV read so far."""
         return tuple(self._sheets.values())
 
-    def document(
-        self, file: Path, shape: type[Shape] | TypeAdapter[Shape], context: object = None
-    ) -> Document[Shape]:
+    def document(self, file: Path, shape: type[Shape] | TypeAdapter[Shape], context: object = None) -> Document[Shape]:
         """A TOML file of this shape."""
         if file not in self._documents:
             name = self.name_of(file)
@@ -242,7 +240,7 @@ def _out_of_order(sheet: Sheet) -> list[Fault]:
         )
         odd = ends.filter(~pl.col("value").is_between("least", "most"))
         for line, least, value, most in odd.iter_rows():
-                found.append(Fault(sheet.name, line, centre, f"{value:g}", f"not within {least:g} and {most:g}"))
+            found.append(Fault(sheet.name, line, centre, f"{value:g}", f"not within {least:g} and {most:g}"))
     return found
 
 

@@ -210,7 +210,9 @@ def _measure(part: MeasurePart, codes: CodeLists) -> Measure:
         source_id=part.source_id,
         vintage=part.vintage,
         label=part.label,
-        gates=Gates(gates.ranked, gates.shown, gates.months, gates.list_size, gates.counts and _term(gates.counts, codes)),
+        gates=Gates(
+            gates.ranked, gates.shown, gates.months, gates.list_size, gates.counts and _term(gates.counts, codes)
+        ),
         numerator=_term(part.numerator, codes),
         denominator=_term(part.denominator, codes) if part.denominator else None,
         scale=part.scale,
@@ -269,7 +271,9 @@ def gather_measures(files: Files) -> tuple[tuple[Measure, ...], list[Fault]]:
                 faults.append(Fault(document.name, 0, "id", measure.id, "is not the file's name"))
             measures += expand(measure)
     ids = [m.id for m in measures]
-    faults += [Fault("measures", 0, "id", i, "stands in two files") for i in sorted({i for i in ids if ids.count(i) > 1})]
+    faults += [
+        Fault("measures", 0, "id", i, "stands in two files") for i in sorted({i for i in ids if ids.count(i) > 1})
+    ]
     if not measures and not faults:
         faults.append(Fault("measures", 0, "", "", "holds no measure: is this the reference folder?"))
     return tuple(sorted(measures, key=lambda m: m.id)), faults

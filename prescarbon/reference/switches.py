@@ -43,7 +43,9 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     faults += document.faults + doses.faults + (() if formulary else listed.faults)
     if not faults:
         frame = formulary_of(files, formulary)
-        faults += over_rules(rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame))
+        faults += over_rules(
+            rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame)
+        )
     return Switches(rules, guards, listed.rows.lazy()), faults
 
 

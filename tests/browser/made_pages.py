@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from prescarbon.manifest import RunManifest
-from prescarbon.report.faces.html import HtmlPages, IndexRow
+from prescarbon.report.faces.html import HtmlPages, IndexRow, Page
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action
@@ -99,15 +99,23 @@ def ics(name: str) -> IcsPage:
     )
 
 
-def made(kind: str, folder: Path, name: str) -> Path:
-    """The file of a page of this kind."""
+def both_forms(kind: str, name: str) -> Page:
+    """A page of this kind, for screen and paper."""
     html = HtmlPages(manifest(name), WORDS)
-    text = {
+    return {
         "practice": lambda: html.practice(practice(name)),
         "pcn": lambda: html.pcn(pcn(name)),
         "ics": lambda: html.ics(ics(name)),
-        "index": lambda: html.index([IndexRow(practice(name), "practice/x.html")], TOTALS, {"U00001": "pcn/x"}),
     }[kind]()
+
+
+def made(kind: str, folder: Path, name: str) -> Path:
+    """The file of a page of this kind."""
+    if kind == "index":
+        rows = [IndexRow(practice(name), "practice/x.html")]
+        text = HtmlPages(manifest(name), WORDS).index(rows, TOTALS, {"U00001": "pcn/x"})
+    else:
+        text = both_forms(kind, name).html
     file = folder / f"{kind}.html"
     file.write_text(text, "utf-8")
     return file

@@ -18,7 +18,7 @@ def own(folder: Path, text: str) -> Path:
 
 def test_a_changed_sentence_is_on_the_page_and_the_others_stay(tmp_path):
     words = read_wording(own(tmp_path, '[actions]\nnone = "Nothing to do: <well> done."\n'))
-    page = HtmlPages(MANIFEST, words).practice(the_page())
+    page = HtmlPages(MANIFEST, words).practice(the_page()).html
     assert "Nothing to do: &lt;well&gt; done." in page
     assert read_wording()["page"] == words["page"]
 

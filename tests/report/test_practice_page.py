@@ -107,11 +107,11 @@ def test_a_corrected_quantity_is_shown_before_and_after():
 def test_no_list_size_is_said_and_never_guessed():
     page = the_page()
     assert page.kg_per_1000 is None
-    assert "Inhalers per 1,000 registered people</span><b>not known" in HTML.practice(page)
+    assert "Inhalers per 1,000 registered people</span><b>not known" in HTML.practice(page).html
 
 
 def test_hostile_text_neither_runs_nor_breaks_out():
-    text = HTML.practice(the_page(HOSTILE))
+    text = HTML.practice(the_page(HOSTILE)).html
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert HTML.index([IndexRow(the_page(HOSTILE), "practice/x.html")], TOTALS, {}).count("<script>alert") == 0
@@ -121,8 +121,8 @@ TOTALS = Totals((date(2026, 1, 1),), None, None, Decimal(1), 1)
 
 
 def test_pages_need_no_network_and_come_out_the_same_each_time():
-    text = HTML.practice(the_page())
-    assert text == HTML.practice(the_page())
+    text = HTML.practice(the_page()).html
+    assert text == HTML.practice(the_page()).html
     for outside in ('src="http', 'href="http', "url(http", "@import"):
         assert outside not in text
 
@@ -130,9 +130,11 @@ def test_pages_need_no_network_and_come_out_the_same_each_time():
 def test_a_synthetic_run_says_so_on_the_page():
     import dataclasses
 
-    text = dataclasses.replace(HTML, manifest=dataclasses.replace(MANIFEST, is_synthetic=True)).practice(the_page())
+    text = (
+        dataclasses.replace(HTML, manifest=dataclasses.replace(MANIFEST, is_synthetic=True)).practice(the_page()).html
+    )
     assert "SYNTHETIC data" in text
-    assert "SYNTHETIC data" not in HTML.practice(the_page())
+    assert "SYNTHETIC data" not in HTML.practice(the_page()).html
 
 
 def test_a_chart_is_the_same_bytes_each_time_and_absent_where_it_would_look_like_a_trend():
@@ -141,9 +143,9 @@ def test_a_chart_is_the_same_bytes_each_time_and_absent_where_it_would_look_like
     ]
     first = charts.signal_chart(points, "kg & <more>")
     assert first == charts.signal_chart(points, "kg & <more>")
-    assert "newest 22, 6 months with a signal" in first
-    assert "<more>" not in first.split(">")[0]
-    assert charts.signal_chart(points[:5], "kg") == ""
+    assert first.words == "kg & <more>; newest 22, 6 months with a signal. Table below."
+    assert "<more>" not in first.screen.split(">")[0]
+    assert charts.signal_chart(points[:5], "kg") is None
 
 
 @pytest.mark.parametrize("code", ["../../x", "a b", "=cmd()", "-", "K81001/..", "x" * 200, ""])

@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, DARK, INK, GREY, PALE = "#005EB8", "#003087", "#212B32", "#425563", "#AEB7BD"
-FONTS = "Arial, 'Liberation Sans', sans-serif"
+SCREEN_FONTS = "Arial, 'Liberation Sans', sans-serif"
+PAPER_FONTS = "Source Sans Pro"  # what the typesetter has
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "prescarbon",
     "svg.fonttype": "none",  # text stays text: small files, and a screen reader or a search finds it
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same widths, so the same bytes, on every machine
+    "text.parse_math": False,  # a title is words: "$" is a dollar
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -28,21 +31,31 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def svg(figure: "Figure", *, title: str) -> str:
-    """A figure as an inline SVG element with its title for those who cannot see it."""
+@dataclass(frozen=True)
+class Picture:
+    """One drawing as SVG elements that differ in their letters only, and what it shows in words."""
+
+    look: str
+    words: str
+    screen: str
+    paper: str
+
+
+def _picture(figure: "Figure", words: str) -> Picture:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    drawn = text.getvalue()
-    body = drawn[drawn.index("<svg") :].replace("'DejaVu Sans'", FONTS)
-    head = f'<svg class="chart" role="img" aria-label="{escape(title)}" preserveAspectRatio="xMinYMid meet" '
-    return body.replace("<svg ", head, 1)
+    _, element = text.getvalue().rstrip().split("<svg ", 1)  # an XML declaration has no place inside a page
+    head = f'<svg class="chart" role="img" aria-label="{escape(words)}" preserveAspectRatio="xMinYMid meet" '
+    # cut where the library names its font, so that a title may name it too
+    parts = (head + element).split("font-family: 'DejaVu Sans'")
+    return Picture("chart", words, *(f"font-family: {fonts}".join(parts) for fonts in (SCREEN_FONTS, PAPER_FONTS)))
 
 
-def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float = 7.2) -> str:
-    """A series with its limits, signals as filled squares and known breaks as labelled lines. Empty for few months."""
+def signal_chart(points: Sequence[SignalPoint], title: str, width_in: float = 7.2) -> Picture | None:
+    """A series with its limits, signals as filled squares and known breaks as labelled lines; none for few months."""
     known = [(place, p) for place, p in enumerate(points) if p.value is not None]
     if not has_line(points):
-        return ""
+        return None
     import matplotlib as mpl  # here, because it takes 0.4 s and only who draws should wait for it
     from matplotlib.figure import Figure
 
@@ -91,30 +104,34 @@ def signal_chart(points: Sequence[SignalPoint], title: str, *, width_in: float =
         axes.set_xlim(-0.5, len(points) - 1 + max(0.6, len(points) * 0.07))
         axes.set_title(textwrap.fill(title, int(width_in * 14)), loc="left", fontsize=9, color=GREY)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-        return svg(
-            figure, title=f"{title}; newest {number(values[-1])}, {len(flagged)} months with a signal. Table below."
-        )
+        newest = f"newest {number(values[-1])}, {len(flagged)} months with a signal"
+        return _picture(figure, f"{title}; {newest}. Table below.")
 
 
-def strip(s: Strip) -> str:
-    """One figure among all, as SVG; empty without peers.
+def strip(s: Strip) -> Picture | None:
+    """One figure among all; none without peers.
 
     A diamond is this practice, open circles its PCN, dots all others, the line their median, a triangle England.
     """
     if s.own is None or not (s.others or s.pcn):
-        return ""
+        return None
+    least, most = s.ends
+    words = f"{s.title}: this practice {number(s.own)} {s.unit}, from {number(least)} to {number(most)} among all. Table below."
+    return Picture("strip", words, *(_strip_svg(s, s.own, words, fonts) for fonts in (SCREEN_FONTS, PAPER_FONTS)))
+
+
+def _strip_svg(s: Strip, own: float, label: str, fonts: str) -> str:
     left, right, level = 190, 700, 28
 
     def x(value: float) -> float:
         return round(left + (right - left) * s.place(value), 1)
 
     def text(at: float, y: int, words: str, look: str, anchor: str = "start") -> str:
-        return f'<text x="{at}" y="{y}" text-anchor="{anchor}" font-family="{FONTS}" {look}>{escape(words)}</text>'
+        return f'<text x="{at}" y="{y}" text-anchor="{anchor}" font-family="{fonts}" {look}>{escape(words)}</text>'
 
     small, title = f'font-size="9.5" fill="{GREY}"', f'font-size="11" fill="{INK}"'
     bold = f'font-size="12" font-weight="bold" fill="{DARK}"'
     least, most = s.ends
-    label = f"{s.title}: this practice {number(s.own)} {s.unit}, from {number(least)} to {number(most)} among all. Table below."
     marks = [f'<circle cx="{x(v)}" cy="{level}" r="3" fill="{PALE}"/>' for v in s.others]
     if s.all_median is not None:
         marks.append(f'<path d="M{x(s.all_median)} {level - 9}v18" stroke="{GREY}" stroke-width="1.5"/>')
@@ -123,7 +140,7 @@ def strip(s: Strip) -> str:
     ]
     if s.england is not None:
         marks.append(f'<path d="M{x(s.england)} {level + 3}l5 9h-10z" fill="{GREY}"/>')
-    marks.append(f'<path d="M{x(s.own)} {level - 7}l7 7-7 7-7-7z" fill="{DARK}"/>')
+    marks.append(f'<path d="M{x(own)} {level - 7}l7 7-7 7-7-7z" fill="{DARK}"/>')
     return "".join(
         (
             f'<svg class="strip" viewBox="0 0 720 46" role="img" aria-label="{escape(label)}">',
@@ -131,7 +148,7 @@ def strip(s: Strip) -> str:
             text(4, level + 11, s.unit, small),
             f'<path d="M{left} {level}H{right}" stroke="{PALE}"/>',
             *marks,
-            text(min(max(x(s.own), left + 15), right - 15), 16, number(s.own), bold, "middle"),
+            text(min(max(x(own), left + 15), right - 15), 16, number(own), bold, "middle"),
             text(left, 45, number(least), small, "middle"),
             text(right, 45, number(most), small, "middle"),
             "</svg>",

@@ -1,9 +1,14 @@
-"""Views → HTML that opens from disk: escaped everywhere, no network, no script needed to read it."""
+"""Views → HTML that opens from disk: escaped everywhere, no network, no script needed to read it.
 
-from collections.abc import Mapping, Sequence
+A page that is also printed is rendered twice by the same templates: for the screen with its pictures in it, for paper with
+a place for each of them. The pictures are drawn once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -52,16 +57,60 @@ def _environment() -> jinja2.Environment:
     ):  # fmt: skip
         env.filters[name] = getattr(numbers, name)
     env.filters["fill"] = lambda sentence, **values: sentence.format(**values)
-    # our own SVG, its texts escaped
-    env.globals["strip"] = lambda strip: Markup(charts.strip(strip))
-    env.globals["signal_chart"] = lambda points, title, width: Markup(
-        charts.signal_chart(points, title, width_in=width)
-    )
     return env
 
 
 ENVIRONMENT = _environment()
+DRAWN: dict[str, Callable[..., charts.Picture | None]] = {"strip": charts.strip, "signal_chart": charts.signal_chart}
 ICS_FACES = {"PDF": "pdf/ics.pdf", "workbook": "workbook/ics.xlsx", "board slide": "board.pptx"}
+
+
+@dataclass(frozen=True)
+class PrintPage:
+    """A page for the typesetter: where a picture belongs stands <img data-picture="its place in pictures">."""
+
+    html: str
+    pictures: tuple[charts.Picture, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page in its two forms, with the same words and numbers."""
+
+    html: str
+    paper: PrintPage
+
+
+class Drawings:
+    """The pictures of one page: what a template asks for is drawn once, and shown as the form at hand shows it."""
+
+    def __init__(self) -> None:
+        """Nothing is drawn before a template asks."""
+        self._drawn: dict[tuple[Any, ...], charts.Picture] = {}
+
+    def for_screen(self) -> dict[str, Callable[..., Markup]]:
+        """The templates' calls for pictures, each answered with the SVG element."""
+        return self._calls(lambda _, picture: Markup(picture.screen))  # our own SVG, its texts escaped
+
+    def for_paper(self) -> dict[str, Callable[..., Markup]]:
+        """The templates' calls for pictures, each answered with the picture's place."""
+        return self._calls(lambda place, _: Markup('<img data-picture="{}">').format(place))
+
+    @property
+    def pictures(self) -> tuple[charts.Picture, ...]:
+        """Those drawn, by place."""
+        return tuple(self._drawn.values())
+
+    def _calls(self, show: Callable[[int, charts.Picture], Markup]) -> dict[str, Callable[..., Markup]]:
+        def call(name: str, *what: Any) -> Markup:
+            key = (name, *what)
+            picture = self._drawn.get(key) or DRAWN[name](*what)
+            if picture is None:
+                return Markup()
+            self._drawn[key] = picture
+            return show(list(self._drawn).index(key), picture)
+
+        return {name: partial(call, name) for name in DRAWN}
 
 
 @dataclass(frozen=True)
@@ -71,15 +120,15 @@ class HtmlPages:
     manifest: RunManifest
     words: Wording
 
-    def practice(self, page: PracticePage) -> str:
+    def practice(self, page: PracticePage) -> Page:
         """The practice page."""
         return self._render("practice.html", page=page, faces=_faces("practice", page.practice_code))
 
-    def pcn(self, page: PcnPage) -> str:
+    def pcn(self, page: PcnPage) -> Page:
         """The PCN page."""
         return self._render("pcn.html", page=page, faces=_faces("pcn", page.pcn_code))
 
-    def ics(self, page: IcsPage) -> str:
+    def ics(self, page: IcsPage) -> Page:
         """The page of the whole scope, for the SRO."""
         return self._render("ics.html", page=page, faces=ICS_FACES)
 
@@ -88,10 +137,16 @@ class HtmlPages:
 
         is_whole  the pack has the SRO's page, the slide and the tables too
         """
-        return self._render("index.html", rows=rows, totals=totals, pcns=pcns, is_whole=is_whole)
+        return self._text("index.html", {}, rows=rows, totals=totals, pcns=pcns, is_whole=is_whole)
 
-    def _render(self, template: str, **values: Any) -> str:
-        return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **values)
+    def _render(self, template: str, **values: Any) -> Page:
+        drawings = Drawings()
+        screen = self._text(template, drawings.for_screen(), **values)
+        paper = self._text(template, drawings.for_paper(), **values)
+        return Page(screen, PrintPage(paper, drawings.pictures))
+
+    def _text(self, template: str, calls: Mapping[str, Callable[..., Markup]], **values: Any) -> str:
+        return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **calls, **values)
 
 
 def _faces(kind: str, code: str) -> dict[str, str]:

@@ -1,9 +1,8 @@
-"""Our HTML page → the same page typeset as PDF: one wording, one set of numbers, no clock inside."""
+"""The print form of a page → the same page typeset as PDF: one wording, one set of numbers, no clock inside."""
 
-import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from importlib import resources
@@ -13,7 +12,8 @@ from typing import Any
 import font_source_sans_pro
 import typst
 
-from prescarbon.report.faces import charts
+from prescarbon.report.faces.charts import Picture
+from prescarbon.report.faces.html import PrintPage
 
 TEMPLATES = resources.files("prescarbon") / "report" / "templates"
 VOID = {"meta", "link", "br", "img", "input"}
@@ -35,12 +35,9 @@ BLOCKS = {
     "details",
 }
 NOT_PRINTED = {"script", "style", "title", "input", "label", "head"}
-SVG = re.compile(r"<svg .*?</svg>", re.DOTALL)
-LABEL, LOOK = re.compile(r'aria-label="([^"]*)"'), re.compile(r'^<svg class="([^"]*)"')
-FONT = "Source Sans Pro"
 LONG_WORD = re.compile(r"\S{22}(?=\S)")
 LETTERS_PT = (8.2, 7.6, 7.0)
-SHEET = re.compile(rb"/Type\s*/Page\b(?!s)")
+SHEET = b"\n<</Type/Page/"  # how a sheet begins in the file; no text of a page holds a line break
 ISOLATE = "\u2068{}\u2069"
 
 
@@ -78,16 +75,15 @@ class Node:
 
 
 class PageReader(HTMLParser):
-    """Reads a page that our own templates made: every element closed, pictures lifted out beforehand."""
+    """Reads a page that our own templates made for paper: every element closed, a place for each picture."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str, pictures: Sequence[Picture] = ()) -> None:
         """Read all of it; the tree is in `root`."""
         super().__init__(convert_charrefs=True)
         self.root = Node("page")
         self._open = [self.root]
-        self._svgs = SVG.findall(page)
-        self.feed(SVG.sub("<img>", page))
-        self._svgs.reverse()
+        self._pictures = pictures
+        self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open an element."""
@@ -96,10 +92,8 @@ class PageReader(HTMLParser):
         if "colspan" in given:
             node.about["colspan"] = given["colspan"] or "1"
         if tag == "img":
-            svg = self._svgs.pop(0)
-            label, look = LABEL.search(svg), LOOK.search(svg)
-            node.classes = set(look[1].split()) if look else set()
-            node.about = {"svg": svg.replace(charts.FONTS, FONT), "alt": html.unescape(label[1]) if label else ""}
+            picture = self._pictures[int(str(given["data-picture"]))]
+            node.classes, node.about = {picture.look}, {"svg": picture.paper, "alt": picture.words}
         self._open[-1].kids.append(node)
         if tag not in VOID:
             self._open.append(node)
@@ -131,18 +125,18 @@ class Typesetter:
         self._template = (TEMPLATES / "page.typ").read_bytes()
         self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
 
-    def pdf(self, page: str, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
-        """A page's HTML as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
+    def pdf(self, page: PrintPage, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
+        """A page as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
 
         sheets  how many it may fill: the letters are as large as that allows
         """
-        root = PageReader(page).root
+        root = PageReader(page.html, page.pictures).root
         title = next(root.find("title"))
         body = next(root.find("body"))
         given = {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain()}
         for size in LETTERS_PT:
             made = self._typeset({**given, "size": size})
-            if sheets is None or len(SHEET.findall(made)) <= sheets:
+            if sheets is None or made.count(SHEET) <= sheets:
                 break
         return made
 
