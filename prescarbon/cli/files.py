@@ -64,12 +64,25 @@ def write_values(values: pl.DataFrame, file: Path) -> None:
     Raises:
         InputError: another ending, or the file cannot be written.
     """
+    _write(values, values_as_json, file)
+
+
+def write_rejects(rows: pl.DataFrame, file: Path) -> None:
+    """Rejected rows as CSV, Parquet or JSON by the file's ending.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
+    """
+    _write(rows, pl.DataFrame.to_dicts, file)
+
+
+def _write(rows: pl.DataFrame, as_json: Callable[[pl.DataFrame], Any], file: Path) -> None:
     if file.suffix not in (".csv", ".parquet", ".json"):
         raise InputError(f"{file.name} ends in none of .csv, .parquet, .json.", remedy="Choose one of these endings.")
     with writing_to(file.parent, "Choose another folder."), publishing(file) as draft:
         if file.suffix == ".csv":
-            formula_safe(values).write_csv(draft)
+            formula_safe(rows).write_csv(draft)
         elif file.suffix == ".parquet":
-            values.write_parquet(draft)
+            rows.write_parquet(draft)
         else:
-            draft.write_text(to_json(values_as_json(values)), "utf-8")
+            draft.write_text(to_json(as_json(rows)), "utf-8")

@@ -1,12 +1,14 @@
-"""Commands about what is held: import, fetch, months, organisations."""
+"""Commands about what is held: import, fetch, months, rejects, verify, organisations."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from prescarbon.cli import text
+from prescarbon.cli import files, text
 from prescarbon.cli.app import FILE, JSON, Commands, Say, cli, command
 from prescarbon.config import Config, parse_month
+from prescarbon.errors import InputError
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import intake
 
@@ -59,6 +61,41 @@ def months(config: Config, say: Say, as_json: bool) -> None:
     say.result(to_json(held).rstrip() if as_json else text.months_table(held))
 
 
+@command()
+@click.argument("month", metavar="MONTH")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, Parquet or JSON by the ending.")
+@JSON
+def rejects(config: Config, say: Say, month: str, to: Path | None, as_json: bool) -> None:
+    """Show the rows of a month that were rejected: line, reason, £ and the row. `organisations`: of organisation files.
+
+    Example: prescarbon rejects 2026-01 --to rejects.csv
+    """
+    is_organisations = month == "organisations"
+    rows = intake.organisation_rejects(config) if is_organisations else intake.rejects(config, parse_month(month))
+    if to is not None:
+        files.write_rejects(rows, to)
+        say.remark(f"{rows.height:,} rejected rows written to {to}")
+    elif as_json:
+        say.result(to_json(rows.to_dicts()).rstrip())
+    else:
+        say.result(text.reject_lines(rows))
+
+
+@command()
+@JSON
+def verify(config: Config, say: Say, as_json: bool) -> None:
+    """Check that the rows and £ held are what each month's manifest says; exit code 3 where they are not."""
+    held, faults = intake.verify(config)
+    if as_json:
+        say.result(to_json({"months": held, "faults": faults}).rstrip())
+    elif faults:
+        say.result("\n".join(faults))
+    else:
+        say.result(f"{held} months agree")
+    if faults:
+        raise SystemExit(InputError.exit_code)
+
+
 @cli.group(cls=Commands)
 def organisations() -> None:
     """Practices, PCNs, list sizes."""
@@ -74,4 +111,7 @@ def organisations_import(config: Config, say: Say, files: tuple[Path, ...], as_o
     Example: prescarbon organisations import epraccur.csv gp-reg-pat-prac-all.csv
     """
     taken = intake.organisations_import(config, files, as_of=parse_month(as_of) if as_of else None)
-    say.result(to_json(taken).rstrip() if as_json else text.organisations_table(taken))
+    if as_json:
+        say.result(to_json([asdict(t) for t in taken]).rstrip())
+    else:
+        say.result("\n".join(text.organisations_line(t) for t in taken))

@@ -47,13 +47,17 @@ class Store:
         """Nothing is made or read until it is asked for."""
         self.home, self.folder = home, home / "months"
 
+    def manifest_files(self) -> list[Path]:
+        """Where the manifests lie, oldest month first; none is read."""
+        return sorted(self.folder.glob("????-??.json"))
+
     def months(self) -> list[MonthManifest]:
         """The months held, oldest first.
 
         Raises:
             InputError: a manifest cannot be read.
         """
-        return [read_manifest(file) for file in self._manifests()]
+        return [read_manifest(file) for file in self.manifest_files()]
 
     def held(self, month: date) -> MonthManifest | None:
         """The manifest of a month, or None; InputError where it cannot be read."""
@@ -83,7 +87,7 @@ class Store:
 
     def verify(self) -> list[str]:
         """One sentence for each month that does not agree with its manifest, or whose manifest cannot be read."""
-        return [fault for file in self._manifests() if (fault := self._fault(file))]
+        return [fault for file in self.manifest_files() if (fault := self._fault(file))]
 
     def _fault(self, file: Path) -> str | None:
         try:
@@ -143,9 +147,6 @@ class Store:
     def _commit(self, manifest: MonthManifest) -> None:
         with publishing(self.folder / f"{manifest.month}.json") as file:  # the commit point
             file.write_text(to_json(dataclasses.asdict(manifest)), "utf-8")
-
-    def _manifests(self) -> list[Path]:
-        return sorted(self.folder.glob("????-??.json"))
 
     def _write(self, incoming: Incoming, draft: Path) -> Tally:
         tally = Tally()
