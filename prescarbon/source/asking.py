@@ -109,7 +109,7 @@ def _ask_json(session: requests.Session, address: str, params: Mapping[str, str]
         answer = session.get(address, params=params, timeout=TIMEOUTS)
     except Broken as error:
         raise PassingError("the connection broke or timed out") from error
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # a redirect to no address is a ValueError
         raise PortalError(f"cannot be asked ({type(error).__name__}).", where=name, remedy=LATER) from error
     step, status = next_step(answer.status_code), answer.status_code
     if step == "wait":

@@ -138,7 +138,7 @@ class _Part:
                 self._take(answer, held, progress)
         except Broken as error:
             raise PassingError("the connection broke or timed out") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # a redirect to no address is a ValueError
             raise PortalError(
                 f"cannot be fetched ({type(error).__name__}).", where=self.final.name, remedy=LATER
             ) from error
