@@ -94,9 +94,9 @@ def step(name: str, folder: Path, rows: int) -> None:
             while file.read(4 << 20):
                 pass
     elif name == "inflate (isal)":
-        from prescarbon.source.files import _Reader
+        from prescarbon.source.unpacking import unpacked
 
-        for _ in _Reader(folder / "month.zip", lambda _: None)._unzipped():
+        for _ in unpacked(folder / "month.zip", lambda _: None):
             pass
     elif name == "scan the CSV (polars)":
         rows = pl.scan_csv(folder / "month.csv", infer_schema=False)

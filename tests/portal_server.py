@@ -7,7 +7,7 @@ import socket
 import threading
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,13 +24,18 @@ class Number(str):
 
 @dataclass
 class Fault:
-    """One answer that goes wrong. `cut_after`: bytes of the body sent before the connection is cut."""
+    """One answer that goes wrong.
+
+    cut_after  bytes of the body sent before the connection is cut
+    then       called once the answer is sent: what changes at the portal behind a client's back
+    """
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     cut_after: int | None = None
     content_length: int | None = None
+    then: Callable[[], None] | None = None
 
 
 @dataclass
@@ -68,6 +73,8 @@ class PortalServer:
     addresses: dict[str, int] = field(default_factory=dict)  # token → uses left
     address_uses: int = 1_000
     row_cap: int | None = None  # records beyond it are left out without a word
+    page_cap: int | None = None  # the same, of rows alone: counts stay true
+    slice_bytes: int | None = None  # the most that an answer to a range holds, as a server may
     row_ceiling: int | None = None  # beyond it the answer says records_truncated and holds none
     is_flat: bool = False  # result.records instead of result.result.records
     has_ranges: bool = True
@@ -183,7 +190,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.portal.row_ceiling is not None and len(rows) > self.portal.row_ceiling:
             links = [{"url": "https://storage.example/rows.csv.gz"}]
             return 200, self.nested({"records_truncated": "true", "gc_urls": links})
-        return 200, self.nested({"records": rows[: self.portal.row_cap], "fields": []})
+        rows = rows[: self.portal.row_cap]
+        return 200, self.nested({"records": rows[: self.portal.page_cap] if form == "rows" else rows, "fields": []})
 
     def nested(self, result: dict[str, Any]) -> dict[str, Any]:
         inner = result if self.portal.is_flat else {"help": "…", "success": "true", "result": result}
@@ -204,8 +212,9 @@ class Handler(BaseHTTPRequestHandler):
             if start >= len(body):
                 self.send(416, b"", {"Content-Range": f"bytes */{len(body)}"}, fault)
                 return
-            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-            self.send(206, body[start:], headers, fault)
+            part = body[start:][: self.portal.slice_bytes]
+            headers["Content-Range"] = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+            self.send(206, part, headers, fault)
         else:
             self.send(200, body, headers, fault)
 
@@ -220,6 +229,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(part)
         self.wfile.flush()
         self.asking.sent = len(part)
+        if fault.then is not None:
+            fault.then()
         if fault.cut_after is not None or length != len(body):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -40,7 +40,16 @@ def write_values(values: pl.DataFrame, file: Path) -> None:
     _write(file, values, values_as_json(values), {})
 
 
-def _write(file: Path, table: pl.DataFrame, told: Mapping[str, Any], more: Mapping[str, Writer]) -> None:
+def write_rejects(rows: pl.DataFrame, file: Path) -> None:
+    """Rejected rows as CSV, Parquet or JSON, by the file's ending.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
+    """
+    _write(file, rows, rows.to_dicts(), {})
+
+
+def _write(file: Path, table: pl.DataFrame, told: Any, more: Mapping[str, Writer]) -> None:
     writers: dict[str, Writer] = {
         ".csv": lambda draft: formula_safe(table).write_csv(draft),
         ".parquet": lambda draft: table.rechunk().write_parquet(draft),  # as it lay in memory, its bytes would differ

@@ -1,12 +1,14 @@
-"""Commands about what is held: import, fetch, months, organisations."""
+"""Commands about what is held: import, fetch, months, rejects, verify, organisations."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from prescarbon.cli import text
-from prescarbon.cli.app import FILE, JSON, Commands, Say, cli, command
+from prescarbon.cli import files, text
+from prescarbon.cli.app import FILE, JSON, TO, Commands, Say, cli, command
 from prescarbon.config import Config, parse_month
+from prescarbon.errors import InputError
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import intake
 
@@ -25,7 +27,7 @@ def import_(config: Config, say: Say, files: tuple[Path, ...], replace: bool, as
     _report_taken(say, taken, as_json)
 
 
-@command()
+@command(obeys=["scope"])
 @click.option("--months", metavar="FIRST:LAST", help="2025-04: or 2025-04:2025-09; default all after the newest held.")
 @click.option("--route", type=click.Choice(["auto", "query", "file"]), default="auto", help="How to fetch.")
 @JSON
@@ -56,7 +58,36 @@ def _report_taken(say: Say, taken: list[intake.Taken], as_json: bool) -> None:
 def months(config: Config, say: Say, as_json: bool) -> None:
     """List the months held: rows and £ in = used + rejected, and where they came from."""
     held = intake.months(config)
-    say.result(to_json(held).rstrip() if as_json else text.months_table(held))
+    say.answer(held, lambda: text.months_table(held), as_json=as_json)
+
+
+@command()
+@click.argument("month", metavar="MONTH")
+@TO
+@JSON
+def rejects(config: Config, say: Say, month: str, to: Path | None, as_json: bool) -> None:
+    """Show the rows of a month that were rejected: line, reason, £ and the row. `organisations`: of organisation files.
+
+    Example: prescarbon rejects 2026-01 --to rejects.csv
+    """
+    is_organisations = month == "organisations"
+    rows = intake.organisation_rejects(config) if is_organisations else intake.rejects(config, parse_month(month))
+    if to is not None:
+        files.write_rejects(rows, to)
+        say.remark(f"{rows.height:,} rejected rows written to {to}")
+    else:
+        say.answer(rows.to_dicts(), lambda: text.reject_lines(rows), as_json=as_json)
+
+
+@command()
+@JSON
+def verify(config: Config, say: Say, as_json: bool) -> None:
+    """Check that the rows and £ held are what each month's manifest says; exit code 3 where they are not."""
+    held, faults = intake.verify(config)
+    told = {"months": held, "faults": faults}
+    say.answer(told, lambda: "\n".join(faults) or f"{held} months agree", as_json=as_json)
+    if faults:
+        raise SystemExit(InputError.exit_code)
 
 
 @cli.group(cls=Commands)
@@ -74,4 +105,5 @@ def organisations_import(config: Config, say: Say, files: tuple[Path, ...], as_o
     Example: prescarbon organisations import epraccur.csv gp-reg-pat-prac-all.csv
     """
     taken = intake.organisations_import(config, files, as_of=parse_month(as_of) if as_of else None)
-    say.result(to_json(taken).rstrip() if as_json else text.organisations_table(taken))
+    lines = "\n".join(text.organisations_line(t) for t in taken)
+    say.answer([asdict(t) for t in taken], lambda: lines, as_json=as_json)

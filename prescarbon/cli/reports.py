@@ -74,8 +74,11 @@ def _report_pack(say: Say, pack: Pack, as_json: bool) -> None:
 def run(config: Config, say: Say, months: str | None, as_json: bool) -> None:
     """Fetch what is new, then report."""
     with say:
-        for t in intake.fetch(config, months, progress=say.progress):
+        taken = intake.fetch(config, months, progress=say.progress)
+        for t in taken:
             say.remark(text.taken_line(t))
+        if error := intake.refused(taken):
+            raise error
         pack = write_report(config, progress=lambda done, of: say.progress("pages", done, of))
     _report_pack(say, pack, as_json)
 

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.pipeline.intake import Taken
 from prescarbon.pipeline.opportunities import Found
 from prescarbon.report.views.numbers import number, percent, pounds
+from prescarbon.store.organisations import ImportedFile
 
 
 def set_lines(rows: list[dict[str, Any]]) -> str:
@@ -116,8 +117,10 @@ def months_table(held: Sequence[dict[str, Any]]) -> str:
 
 
 def taken_line(taken: Taken) -> str:
-    """What became of one file, in one line."""
+    """What became of one file, in one line, and below it what to mind."""
     m = taken.month
+    if taken.organisations is not None:
+        return organisations_line(taken.organisations)
     if m is None:
         return f"{taken.file_name}: {taken.status}: {taken.words}"
     words = f"{m.month} {taken.status} from {taken.file_name}: {m.rows_in:,} rows in = {m.rows_used:,} used + {m.rows_rejected:,} rejected"
@@ -127,13 +130,38 @@ def taken_line(taken: Taken) -> str:
 
 def taken_json(taken: Taken) -> dict[str, Any]:
     """What became of one file, for a script."""
-    manifest = asdict(taken.month) if taken.month else {}
-    return {"file_name": taken.file_name, "status": taken.status, "words": taken.words, **manifest}
+    base = {"file_name": taken.file_name, "status": taken.status, "words": taken.words}
+    facts = taken.month or taken.organisations
+    return base | ({k: v for k, v in asdict(facts).items() if k != "status"} if facts else {})
 
 
-def organisations_table(taken: Sequence[dict[str, Any]]) -> str:
-    """What became of each organisations file, in lines."""
-    return "\n".join(", ".join(f"{key} {value}" for key, value in line.items()) for line in taken)
+def organisations_line(taken: ImportedFile) -> str:
+    """What became of one organisations file, and why rows of it were rejected."""
+    line = (
+        f"{taken.file_name}: {taken.status} as {taken.kind} of {taken.as_of:.7} ({taken.as_of_from}): {taken.rows_in:,} rows in = "
+        f"{taken.rows_used:,} used + {taken.rows_rejected:,} rejected + {taken.rows_not_needed:,} not needed"
+    )
+    return "\n  rejected: ".join([line, *(f"{rows:,} because {reason}" for reason, rows in taken.reasons.items())])
+
+
+REJECTS_SHOWN = 1_000  # lines on the terminal; --json and --to give all
+
+
+def reject_lines(rows: pl.DataFrame) -> str:
+    """Rejected rows as lines: where, why, £ and the row's text where it is kept."""
+    if rows.is_empty():
+        return "No row is rejected."
+    shown = [_reject(row) for row in rows.head(REJECTS_SHOWN).to_dicts()]
+    more = rows.height - len(shown)
+    return "\n".join([*shown, f"and {more:,} more: use --to FILE"] if more else shown)
+
+
+def _reject(row: dict[str, Any]) -> str:
+    line = f"{row['source_file']} line {row['line']}: {row['reason']}"
+    if "row_text" in row:
+        gbp = "£ unreadable" if row["nic_gbp"] is None else f"£{row['nic_gbp']:,.2f}"
+        line = f"{line}; {gbp}; {row['row_text']}"
+    return "".join(c if c.isprintable() else "�" for c in line)  # a row must not steer the terminal
 
 
 def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:

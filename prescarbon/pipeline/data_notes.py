@@ -9,14 +9,28 @@ from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.witness import find_disagreements
 from prescarbon.pipeline.scope import Scope
 from prescarbon.reference.definitions import Reference
-from prescarbon.store.months import MonthManifest
+from prescarbon.store.manifests import MonthManifest, practices_missing
 
 MISSING_SHOWN = 20
 
 
 def not_held(manifests: Sequence[MonthManifest], scope: Scope) -> tuple[str, ...]:
-    """A month that was fetched for other practices than the scope's speaks of part of it: which, and how to get the rest."""
-    return ()
+    """Months that were never fetched for all of the scope: which, how many practices lack, and how to get them."""
+    lacking = {m.month: missing for m in manifests if (missing := practices_missing(m, scope.codes))}
+    if not lacking:
+        return ()
+    months, first, last = ", ".join(lacking), min(lacking), max(lacking)
+    if scope.codes is None:
+        how = f"prescarbon fetch --scope all --months {first}:{last}"
+        return (
+            f"{months}: held for the practices of another scope alone, not every practice; get the rest with `{how}`.",
+        )
+    codes = sorted(frozenset[str]().union(*lacking.values()))
+    named = ", ".join(codes[:MISSING_SHOWN]) + (" …" if len(codes) > MISSING_SHOWN else "")
+    return (
+        f"{months}: never fetched for {len(codes)} of the {len(scope.codes)} practices of the scope ({named}), so the figures "
+        f"are of part of it; get the rest with `prescarbon fetch --months {first}:{last}`.",
+    )
 
 
 def unknown_codes(footprint: pl.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:

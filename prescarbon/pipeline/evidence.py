@@ -68,7 +68,7 @@ class Evidence:
     @property
     def is_synthetic(self) -> bool:
         """True where any loaded month is of the sample."""
-        return any("SYNTHETIC" in m.file_name.upper() for m in self.manifests)
+        return any(m.is_synthetic for m in self.manifests)
 
     @cached_property
     def values(self) -> pl.DataFrame:

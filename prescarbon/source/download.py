@@ -1,57 +1,29 @@
-"""Fetching over HTTP, politely: what each answer means, when to try again, how a cut download goes on, what is no ZIP."""
+"""Downloading a ZIP: how a cut download goes on, when an address has died, what is no ZIP."""
 
 import json
 import os
 import re
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from filelock import FileLock, Timeout
 
-from prescarbon import __version__
 from prescarbon.errors import InputError, PortalError
+from prescarbon.source.asking import LATER, TIMEOUTS, TRIES, Broken, PassingError, Wait, is_html, next_step, pause
 from prescarbon.store.atomic import writing_to
 from prescarbon.store.months import hash_of
 
-AGENT = f"prescarbon/{__version__} (+open prescribing carbon analysis)"
-TIMEOUTS = (10, 120)  # seconds to connect, seconds between bytes
-REDIRECTS = 5
-TRIES = 6  # in a row that bring nothing new
 NEW_ADDRESSES = 3  # in a row that bring nothing new
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds
 READ_AT_ONCE = 1 << 18
-LATER = "Try again later, or import the month's file by hand."
 NO_ROOM = "Free some space or choose another folder; what was fetched so far is kept and continued."
 
-Wait = Callable[[float], None]
 Progress = Callable[[int, int | None], None]
-Broken = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
-
-
-class NotThereError(PortalError):
-    """The portal says that there is no such thing (404)."""
-
-
-class _PassingError(Exception):
-    """Another try may end well."""
-
-    def __init__(self, words: str, retry_after: str | None = None) -> None:
-        super().__init__(words)
-        self.retry_after = retry_after
 
 
 class _AddressDiedError(Exception):
@@ -60,109 +32,6 @@ class _AddressDiedError(Exception):
 
 def show_nothing(done: int, total: int | None) -> None:
     """A progress that shows nothing."""
-
-
-def polite_session() -> requests.Session:
-    """A session that says who we are and follows few redirects."""
-    session = requests.Session()
-    session.headers["User-Agent"] = AGENT
-    session.max_redirects = REDIRECTS
-    return session
-
-
-def next_step(status: int | None) -> Literal["take", "new address", "wait", "give up"]:
-    """What an answer means to us. None: the connection broke or timed out.
-
-    That the portal answers 403 or 410 for an address that has expired is an assumption: here is where to change it.
-    """
-    if status in (200, 206):
-        return "take"
-    if status in (403, 410):
-        return "new address"
-    if status is None or status in (408, 409, 429, 500, 502, 503, 504):  # CKAN words a passing search error as 409
-        return "wait"
-    return "give up"
-
-
-def pause(attempt: int, retry_after: str | None, now: datetime) -> float:
-    """Seconds before the next try: as the server asks (seconds or a date), else twice as long each time; never above 300.
-
-    attempt  0 after the first failure
-    """
-    backed_off = min(FIRST_PAUSE * 2.0**attempt, LONGEST_PAUSE)
-    if retry_after is None:
-        return backed_off
-    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), LONGEST_PAUSE)
-    try:
-        asked = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return backed_off
-    if asked.tzinfo is None:
-        asked = asked.replace(tzinfo=UTC)
-    return min(max((asked - now).total_seconds(), backed_off), LONGEST_PAUSE)
-
-
-def read_json(
-    session: requests.Session, address: str, params: Mapping[str, str], *, wait: Wait = time.sleep, tries: int = TRIES
-) -> Any:
-    """The JSON at an address. Numbers come as the text they are written in, so that none goes through a float.
-
-    Raises:
-        NotThereError: 404.
-        PortalError: the server refuses, sends a web page, or fails at every try.
-    """
-    name = _name_of(address)
-    for attempt in range(tries):
-        try:
-            return _ask_json(session, address, params, name)
-        except _PassingError as fault:
-            if attempt + 1 == tries:
-                raise PortalError(f"{fault} at each of {tries} tries.", where=name, remedy=LATER) from fault
-            wait(pause(attempt, fault.retry_after, datetime.now(UTC)))
-    raise AssertionError("tries is at least 1")  # pragma: no cover  # the loop returns or raises
-
-
-def _ask_json(session: requests.Session, address: str, params: Mapping[str, str], name: str) -> Any:
-    try:
-        answer = session.get(address, params=params, timeout=TIMEOUTS)
-    except Broken as error:
-        raise _PassingError("the connection broke or timed out") from error
-    except requests.RequestException as error:
-        raise PortalError(f"cannot be asked ({type(error).__name__}).", where=name, remedy=LATER) from error
-    step, status = next_step(answer.status_code), answer.status_code
-    if step == "wait":
-        raise _PassingError(f"the portal answered {status}{_own_words(answer)}", answer.headers.get("Retry-After"))
-    if step != "take":
-        kind = NotThereError if status == 404 else PortalError
-        raise kind(f"the portal answered {status}{_own_words(answer)}.", where=name, remedy=LATER)
-    if _is_html(answer.content):
-        raise PortalError("the portal sent a web page (HTML) instead of JSON.", where=name, remedy=LATER)
-    try:
-        return json.loads(answer.content, parse_int=str, parse_float=_plain, parse_constant=lambda _: None)
-    except ValueError as error:
-        raise _PassingError("the portal's JSON is broken or was cut short") from error
-
-
-def _plain(number: str) -> str:
-    """The number's text; 1e-05 is written out, for CSV readers know no exponents."""
-    return format(Decimal(number), "f") if "e" in number.lower() else number
-
-
-def _own_words(answer: requests.Response) -> str:
-    try:
-        words = answer.json()["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return f" ({' '.join(str(words).split())[:200]})"
-
-
-def _is_html(start: bytes) -> bool:
-    return start[:256].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
-
-
-def _name_of(address: str) -> str:
-    return urlsplit(address).path.rsplit("/", 1)[-1] or address
 
 
 @dataclass(frozen=True)
@@ -233,7 +102,7 @@ class _Part:
             try:
                 self._receive(session, address, progress)
                 return self._publish(address)
-            except _PassingError as fault:
+            except PassingError as fault:
                 failures, refusals = (failures + 1, refusals) if self.size <= most else (1, 0)
                 if failures >= tries:
                     raise PortalError(
@@ -268,13 +137,13 @@ class _Part:
                 held = self._begin(answer, held, start)
                 self._take(answer, held, progress)
         except Broken as error:
-            raise _PassingError("the connection broke or timed out") from error
-        except requests.RequestException as error:
+            raise PassingError("the connection broke or timed out") from error
+        except (requests.RequestException, ValueError) as error:  # a redirect to no address is a ValueError
             raise PortalError(
                 f"cannot be fetched ({type(error).__name__}).", where=self.final.name, remedy=LATER
             ) from error
         if held.total is not None and self.size != held.total:
-            raise _PassingError(f"{self.size:,} bytes came of {held.total:,}")
+            raise PassingError(f"{self.size:,} bytes came of {held.total:,}")
 
     def _begin(self, answer: requests.Response, held: _Held, start: int) -> _Held:
         """What the answer is a part of; the part starts anew unless the answer continues it."""
@@ -282,24 +151,24 @@ class _Part:
         if step == "new address":
             raise _AddressDiedError(f"the address is refused ({status})")
         if step == "wait":
-            raise _PassingError(f"the server answered {status}", answer.headers.get("Retry-After"))
+            raise PassingError(f"the server answered {status}", answer.headers.get("Retry-After"))
         if status == 416:
             self.drop()
-            raise _PassingError("the server cannot continue the part")
+            raise PassingError("the server cannot continue the part")
         if step == "give up":
             raise PortalError(f"the server answered {status}.", where=self.final.name, remedy=LATER)
         if status == 206:
             place = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
             if not (start and place and int(place[1]) == start and place[2] in ("*", str(held.total))):
                 self.drop()
-                raise _PassingError("the server continued at another place")
+                raise PassingError("the server continued at another place")
             return held
         self.drop()
         length = answer.headers.get("Content-Length", "")
         mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
         if mark and mark.startswith("W/"):  # a weak mark may not be used to continue (RFC 9110, 13.1.5)
             mark = None
-        held = _Held(mark, int(length) if length.isdigit() else None)
+        held = _Held(mark, int(length) if length.isascii() and length.isdigit() else None)
         self.note.write_text(json.dumps(asdict(held)), "utf-8")
         return held
 
@@ -317,7 +186,7 @@ class _Part:
     def _look_at(self, piece: bytes) -> None:
         if piece[:2] != b"PK"[: len(piece)]:
             self.drop()
-            what = "a web page (HTML)" if _is_html(piece) else "something else"
+            what = "a web page (HTML)" if is_html(piece) else "something else"
             raise PortalError(f"the server sent {what}, not a ZIP.", where=self.final.name, remedy=LATER)
 
     def _held(self) -> _Held:

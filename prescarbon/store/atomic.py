@@ -1,11 +1,31 @@
-"""Writes that are whole or not there: a hidden neighbour, fsync, rename; and disk errors as one sentence."""
+"""Writes that are whole or not there: a hidden neighbour, fsync, rename; one writer at a time; disk errors as one sentence."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from prescarbon.errors import InputError
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """The block is the only writer of the store under this home folder, which exists.
+
+    Raises:
+        InputError: another prescarbon is writing there; nobody waits.
+    """
+    lock = FileLock(home / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError("another prescarbon is writing to this store.", remedy="Wait until it ends.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

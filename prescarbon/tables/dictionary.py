@@ -8,6 +8,7 @@ from prescarbon.tables.measures import FIGURES, KPI_VALUES, KPIS, MEASURE_VALUES
 from prescarbon.tables.opportunities import OPPORTUNITIES
 from prescarbon.tables.organisations import (
     LIST_SIZES,
+    ORGANISATION_REJECTS,
     PCN_MEMBERSHIPS,
     PRACTICE_SNAPSHOTS,
     PRACTICE_TRAITS,
@@ -31,6 +32,7 @@ TABLES = (
     PCN_MEMBERSHIPS,
     SUB_ICB_PARENTS,
     PRACTICE_TRAITS,
+    ORGANISATION_REJECTS,
     MEASURE_VALUES,
     TARGETS,
     KPIS,

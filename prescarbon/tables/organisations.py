@@ -111,3 +111,15 @@ PRACTICE_TRAITS = Table(
         Column("copd_list", pl.Int64, "People the COPD register is drawn from.", "people", may_be_null=True),
     ),
 )
+
+ORGANISATION_REJECTS = Table(
+    "organisation_rejects",
+    ("source_file", "line"),
+    (
+        Column("source_file", pl.String, "Organisation file the row came from."),
+        Column("kind", pl.String, "What the file is: epraccur, ePCN, list size and so on."),
+        AS_OF,
+        Column("line", pl.Int64, "Its line in that file."),
+        Column("reason", pl.String, "Why it cannot be used."),
+    ),
+)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from prescarbon.cli import cli
-from prescarbon.source import portal as portal_module
 from prescarbon.store.months import Store
 from tests.portal_server import CURRENT, Fault, Month, PortalServer, read_records, running, zipped
 from tests.source.test_files import text
 
+pytestmark = pytest.mark.loopback
 CODES = "K81001,K81002"
 
 
@@ -39,7 +40,7 @@ def month(name: str, when: str, practices: tuple[str, ...] = ("K81001", "K81002"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PortalServer]:
-    monkeypatch.setattr(portal_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     with running() as portal:
         portal.add(month("EPD_SNOMED_202512", "2025-12"))
         portal.add(month("EPD_SNOMED_202601", "2026-01"))
@@ -138,12 +139,118 @@ def test_a_month_that_does_not_exist_names_what_there_is(home):
 
 def test_rows_that_are_left_out_without_a_word_are_never_trusted(server, home):
     server.row_cap = 1
-    fetch_or_refuse = CliRunner().invoke(cli, ["fetch", "--home", str(home), "--months", "2026-01", "--scope", CODES])
-    if fetch_or_refuse.exit_code == 0:
-        assert [m.rows_used for m in Store(home).months()] == [2]
-    else:
-        assert fetch_or_refuse.exit_code == 4
-        assert Store(home).months() == []
+    error = fetch(home, "--months", "2026-01", "--scope", CODES, code=4)
+    assert "counts by practice add up to 1 rows, one count of all says 2" in error
+    assert Store(home).months() == []
+
+
+def test_a_month_is_widened_by_the_practices_it_lacks_and_never_narrowed(server, home):
+    fetch(home, "--months", "2026-01", "--scope", "K81001")
+    assert "restated" in fetch(home, "--months", "2026-01", "--scope", "K81002")
+    (held,) = Store(home).months()
+    assert (held.practices_asked, held.practices, held.source) == (("K81001", "K81002"), 2, "portal query")
+    asked = len(server.statements())
+    assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", "K81001")
+    assert len(server.statements()) == asked
+
+
+@pytest.mark.parametrize("words", [["--scope", "all", "--route", "file"], ["--scope", "all"]])
+@pytest.mark.usefixtures("server")
+def test_every_practice_after_a_query_of_one_is_the_file_and_then_holds_all(home, words):
+    fetch(home, "--months", "2026-01", "--scope", "K81001")
+    assert "restated" in fetch(home, "--months", "2026-01", *words)
+    (held,) = Store(home).months()
+    assert (held.practices, held.practices_asked, held.source) == (3, None, "portal file")
+    assert held.replaces[0]["rows_used"] == 1
+    assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", CODES)
+
+
+def test_a_month_held_whole_and_published_again_stays_whole(server, home):
+    fetch(home, "--months", "2026-01", "--scope", "all")
+    again = server.months["EPD_SNOMED_202601"]
+    again.zipped = zipped(text({"ITEMS": "9", "TOTAL_QUANTITY": "18"}, {"PRACTICE_CODE": "E81001"}).encode())
+    again.last_modified = "2026-05-01T00:00:00"
+    error = fetch(home, "--months", "2026-01", "--scope", CODES, "--route", "query", code=3)
+    assert "every practice is held; a query would leave most of them out. Use --route file." in error
+    assert "restated" in fetch(home, "--months", "2026-01", "--scope", CODES)
+    (held,) = Store(home).months()
+    assert (held.practices, held.practices_asked, held.source) == (2, None, "portal file")
+
+
+@pytest.mark.usefixtures("server")
+def test_a_query_of_every_practice_is_refused_not_quietly_a_file(home):
+    error = fetch(home, "--months", "2026-01", "--scope", "all", "--route", "query", code=3)
+    assert "a query cannot bring every practice. Use --route file, or name a --scope." in error
+
+
+def test_a_practice_without_a_row_is_asked_for_once(server, home):
+    fetch(home, "--months", "2026-01", "--scope", "K81001")
+    fetch(home, "--months", "2026-01", "--scope", "K81001,Z99999")
+    asked = len(server.statements())
+    fetch(home, "--months", "2026-01", "--scope", "K81001,Z99999")
+    assert len(server.statements()) == asked
+    assert [m.practices_asked for m in Store(home).months()] == [("K81001", "Z99999")]
+
+
+def test_the_same_rows_under_a_new_date_are_asked_for_once(server, home):
+    fetch(home, "--months", "2026-01", "--scope", CODES)
+    server.months["EPD_SNOMED_202601"].last_modified = "2026-05-01T00:00:00"
+    assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", CODES)
+    asked = len(server.statements())
+    fetch(home, "--months", "2026-01", "--scope", CODES)
+    assert len(server.statements()) == asked
+
+
+def test_a_month_held_by_an_older_version_is_widened_by_the_practices_it_is_found_to_lack(server, home):
+    fetch(home, "--months", "2026-01", "--scope", "K81001")
+    file = home / "months" / "2026-01.json"
+    old = json.loads(file.read_text())
+    for field in ("practices_asked", "is_synthetic", "data_hash", "rejects_hash"):
+        del old[field]
+    file.write_text(json.dumps(old))
+    asked = len(server.statements())
+    assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", "K81001")
+    assert len(server.statements()) == asked
+    fetch(home, "--months", "2026-01", "--scope", "K81002")
+    assert [m.practices_asked for m in Store(home).months()] == [("K81001", "K81002")]
+
+
+def test_what_was_taken_is_told_when_a_later_month_fails(server, home):
+    server.add(month("EPD_SNOMED_202602", "2026-02"))
+    server.months["EPD_SNOMED_202601"].zipped = b"no zip"
+    result = CliRunner().invoke(cli, ["fetch", "--home", str(home), "--months", "2025-12:", "--scope", "all"])
+    assert result.exit_code == 4
+    assert "2025-12 published" in result.stdout
+    assert result.stderr.count("prescarbon: ") == 1
+    assert "the server sent something else, not a ZIP" in result.stderr
+    assert [m.month for m in Store(home).months()] == ["2025-12"]  # a portal that fails is not asked for more
+
+
+def test_a_month_that_cannot_be_used_does_not_cost_the_later_ones(server, home):
+    server.months["EPD_SNOMED_202512"].records = []
+    result = CliRunner().invoke(cli, ["fetch", "--home", str(home), "--months", "2025-12:", "--scope", CODES, "--json"])
+    assert result.exit_code == 3
+    told = [(t["file_name"], t["status"]) for t in json.loads(result.stdout)]
+    assert told == [("EPD_SNOMED_202512", "refused"), ("EPD_SNOMED_202601.practices.csv", "published")]
+    assert result.stderr.startswith(
+        "prescarbon: EPD_SNOMED_202512: the portal has no row of the 2 practices asked for."
+    )
+
+
+def test_run_tells_what_was_taken_and_makes_no_report_of_what_failed(server, home, tmp_path):
+    server.faults["zip"] += [Fault(body=b"no zip")] * 20
+    words = ["run", "--home", str(home), "--months", "2026-01", "--scope", "all", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 4
+    assert "not a ZIP" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_month_of_another_name_is_refused_also_when_its_file_is_held(server, home):
+    fetch(home, "--months", "2025-12", "--scope", "all")
+    server.months["EPD_SNOMED_202601"].zipped = server.months["EPD_SNOMED_202512"].zipped
+    error = fetch(home, "--months", "2026-01", "--scope", "all", code=3)
+    assert "holds 2025-12, not 2026-01" in error
 
 
 @pytest.mark.usefixtures("server")

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from prescarbon.errors import InputError
-from prescarbon.source import files
+from prescarbon.source import files, unpacking
 from prescarbon.source.files import take_file
 from prescarbon.store.months import Store
 
@@ -175,7 +175,7 @@ def test_a_row_of_too_few_fields_costs_no_other_row(store, tmp_path):
 
 def test_a_line_end_inside_quotes_is_no_row_end_wherever_chunks_are_cut(store, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CHUNK_BYTES", 700)
-    monkeypatch.setattr(files, "READ_AT_ONCE", 64)
+    monkeypatch.setattr(unpacking, "READ_AT_ONCE", 64)
     rows = [{"ADDRESS_1": "1 ROAD\r\nTOWN", "ITEMS": str(n)} for n in range(1, 41)]
     manifest = take_file(store, put(tmp_path, text(*rows))).manifest
     assert manifest.rows_used == 40

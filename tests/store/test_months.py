@@ -80,8 +80,8 @@ KILLED = """
     from prescarbon.store import months
     point = sys.argv[3]
     def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
-    if point == "while rows flow": months._sort_out = die
-    if point == "before the rejects": months._rejects = die
+    if point == "while rows flow": months.sort_out = die
+    if point == "before the rejects": months.rejects_of = die
     if point == "before the manifest": months.to_json = die
     if point == "before the sweep": months.Store._sweep = die
     take_file(months.Store(Path(sys.argv[1])), Path(sys.argv[2]), replace=True)
