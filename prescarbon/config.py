@@ -222,9 +222,7 @@ def _model() -> type[BaseModel]:
 def _refuse(faults: list[Fault]) -> None:
     if faults:
         said = [f"{f.column} = {f.value} is not allowed: {f.reason}" if f.value else f.reason for f in faults]
-        raise DefinitionError(
-            "\n".join(f"{f.file}: {text.rstrip('.')}." for f, text in zip(faults, said, strict=True))
-        )
+        raise DefinitionError("\n".join(f"{f.file}: {text.rstrip('.')}." for f, text in zip(faults, said, strict=True)))
 
 
 def _folder(variable: str) -> Path | None:

@@ -9,8 +9,8 @@ from pydantic import AfterValidator
 
 from prescarbon.errors import Fault
 from prescarbon.reference.cells import Code, Date, Flag, NotNegative, Row, Share, Text, fitting, one_of
-from prescarbon.reference.files import Sheet
 from prescarbon.reference.keys import LIST, Number
+from prescarbon.reference.sheets import Sheet
 from prescarbon.tables.products import FACTORS, PROPELLANTS
 
 HARMONISED = "harmonised"
@@ -174,9 +174,7 @@ def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str, own: Mapping[
     """
     shares = ("large_share_low", "large_share", "large_share_high")
     chosen = mix.with_columns(
-        large_share=pl.coalesce(
-            pl.col("key").replace_strict(own, default=None, return_dtype=pl.Float64), "large_share"
-        )
+        large_share=pl.coalesce(pl.col("key").replace_strict(own, default=None, return_dtype=pl.Float64), "large_share")
     )
     kilograms = ("kg_low", "kg_co2e", "kg_high")
     large, small = (
@@ -211,7 +209,9 @@ def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str, own: Mapping[
 def published(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
     """Table FACTORS of a published or imported set; where it prints no interval, the value itself is both ends."""
     columns = rows.collect_schema().names()
-    ends = {k: pl.col(k).fill_null(pl.col("kg_co2e")) if k in columns else pl.col("kg_co2e") for k in ("kg_low", "kg_high")}
+    ends = {
+        k: pl.col(k).fill_null(pl.col("kg_co2e")) if k in columns else pl.col("kg_co2e") for k in ("kg_low", "kg_high")
+    }
     return FACTORS.admit(
         rows.select(
             pl.lit(name).alias("factor_set"),

@@ -12,8 +12,8 @@ import polars as pl
 from prescarbon.errors import Fault
 from prescarbon.reference.definitions import DOCUMENTS, Reference
 from prescarbon.reference.factors import BASES, missing_gwp, unmixable
-from prescarbon.reference.files import Sheet, rows_of
 from prescarbon.reference.local import unknown_cells
+from prescarbon.reference.sheets import Sheet, rows_of
 
 NOT_A_DEVICE = ("nebuliser", "spacer")
 NO_SOURCE = "no such section in sources.toml"
@@ -74,9 +74,7 @@ def reused_codes(reference: Reference) -> Iterator[Fault]:
     """No code is both old and new, and no change stands here that is wrong at its source."""
     changes = reference.sheet("products/code-changes.csv")
     new = set(rows_of(changes)["new_code"])
-    absent = {
-        code: part.words for part in reference.corrections.values() for code in part.expect_absent_old_codes
-    }
+    absent = {code: part.words for part in reference.corrections.values() for code in part.expect_absent_old_codes}
     for line, old in changes.numbered.select("line", "old_code").iter_rows():
         if old in new:
             yield Fault(changes.name, line, "old_code", old, "is also a new code: date the series first")
@@ -91,7 +89,9 @@ def coverage(reference: Reference) -> Iterator[Fault]:
     covered = {*rows_of(components)["key"], *mixed}
     unknown = set(reference.without_factor.collect()["bnf_code"])
     inhalers = products.numbered.filter(~pl.col("device_type").cast(pl.String).is_in(NOT_A_DEVICE))
-    for line, code in inhalers.filter(~pl.col("bnf_code").is_in(list(covered | unknown))).select("line", "bnf_code").rows():
+    for line, code in (
+        inhalers.filter(~pl.col("bnf_code").is_in(list(covered | unknown))).select("line", "bnf_code").rows()
+    ):
         yield Fault(products.name, line, "bnf_code", code, "has no factor and is not in without-factor.csv")
     codes = set(rows_of(products)["bnf_code"])
     yield from unknown_cells(components, "key", codes, "is no product of products/inhalers.csv")

@@ -9,9 +9,10 @@ import polars as pl
 
 from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
-from prescarbon.reference.files import Files, Sheet
+from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of
 from prescarbon.reference.rules import REMEDY, DoseRow, GuardsPart, gather_rules, guard_of
+from prescarbon.reference.sheets import Sheet
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     faults += document.faults + doses.faults + (() if formulary else listed.faults)
     if not faults:
         frame = formulary_of(files, formulary)
-        faults += over_rules(rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame))
+        faults += over_rules(
+            rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame)
+        )
     return Switches(rules, guards, listed.rows.lazy()), faults
 
 
