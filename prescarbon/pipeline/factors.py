@@ -12,13 +12,12 @@ from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footprint import base_prices
 from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
-from prescarbon.reference.checks import find_table_faults
-from prescarbon.reference.definitions import HARMONISED, Reference, reference_of
-from prescarbon.reference.files import read_text
+from prescarbon.reference.definitions import Reference, reference_of
+from prescarbon.reference.factors import HARMONISED, OwnSetRow
+from prescarbon.reference.sheets import read_sheet, rows_of
 from prescarbon.store.atomic import publishing, writing_to
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
-COLUMNS = "key, product_name, kg_co2e, scope, gwp_basis, source_id; kg_low and kg_high may be added"
 
 
 def list_sets(config: Config) -> list[dict[str, Any]]:
@@ -115,15 +114,12 @@ def import_set(config: Config, file: Path, name: str | None) -> dict[str, Any]:
         raise InputError(
             f"{chosen!r} cannot be the name of a set.", remedy="Use --name with small letters, digits and -."
         )
-    table = read_text(file)
-    faults = find_table_faults(file.name, table)
-    if faults:
-        shown = "; ".join(f"line {f.line}, {f.column}: {f.value!r} {f.reason}" for f in faults[:10])
-        raise InputError(f"{len(faults)} wrong cells: {shown}.", where=file.name, remedy=f"Columns: {COLUMNS}.")
+    content = file.read_bytes()
+    rows = rows_of(read_sheet(content, file.name, OwnSetRow), InputError)
     final = config.home / "factors" / f"{chosen}.csv"
     with writing_to(final.parent, "Choose another folder with --home."), publishing(final) as draft:
-        table.write_csv(draft)
-    return {"factor_set": chosen, "factors": table.height, "kind": "imported"}
+        draft.write_bytes(content)
+    return {"factor_set": chosen, "factors": rows.height, "kind": "imported"}
 
 
 def _shipped(reference: Reference) -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,10 +13,11 @@ from prescarbon.errors import Fault, PrescarbonError
 from prescarbon.reference import proofs
 from prescarbon.reference.definitions import DOCUMENTS, TABLES, Reference, unchecked_reference, unknown_settings
 from prescarbon.reference.factors import OwnSetRow
-from prescarbon.reference.files import find_reference, type_rows
+from prescarbon.reference.files import find_reference
 from prescarbon.reference.formulary import formulary_sheet
 from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, read_codes
 from prescarbon.reference.measures import gather_measures
+from prescarbon.reference.sheets import type_rows
 from prescarbon.reference.switches import gather_switches
 from prescarbon.reference.wording import gather_wording
 
@@ -62,19 +64,16 @@ def find_table_faults(name: str, table: pl.DataFrame) -> list[Fault]:
 def _folder_faults(reference: Reference) -> list[Fault]:
     """Faults of each file by itself, then those over several files wherever the files concerned are sound."""
     ours = [name for name, file in reference.set_files.items() if file not in reference.imported]
-    parts = [
-        *(reference.sheet(name) for name in TABLES),
-        *(reference.set_sheet(name) for name in ours),
-        *(reference.document(name) for name in DOCUMENTS),
-    ]
-    faults = [fault for part in parts for fault in part.faults]
+    sheets = [*map(reference.sheet, TABLES), *map(reference.set_sheet, ours)]
+    faults = [fault for sheet in sheets for fault in sheet.faults]
+    faults += [fault for name in DOCUMENTS for fault in reference.document(name).faults]
     for _, found in (
         gather_measures(reference.files),
         gather_switches(reference.files),
         gather_wording(reference.files),
     ):
         faults += found
-    faults += _proven([lambda prove=prove: prove(reference) for prove in proofs.OVER_FILES], faults)
+    faults += _proven([partial(prove, reference) for prove in proofs.OVER_FILES], faults)
     # a band is judged only where every kilogram can be made
     return faults or list(proofs.implausible_factors(reference))
 
@@ -91,9 +90,9 @@ def _local_faults(reference: Reference) -> list[Fault]:
     against: list[Proof] = []
     for sheet in sheets:
         if not sheet.faults and sheet.model is CampaignRow:
-            against.append(lambda sheet=sheet: reference.unknown_rules(sheet))
+            against.append(partial(reference.unknown_rules, sheet))
         if not sheet.faults and sheet.model is ReturnRow:
-            against.append(lambda sheet=sheet: reference.unknown_kpis(sheet))
+            against.append(partial(reference.unknown_kpis, sheet))
     if local.formulary:
         against.append(lambda: gather_switches(files, local.formulary)[1])
     return faults + _proven(against, faults)

@@ -16,8 +16,9 @@ from prescarbon.model.measures.definition import Measure
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference.cells import Row, schema_of
-from prescarbon.reference.factors import HARMONISED, Bands
-from prescarbon.reference.files import REMEDY, Document, Files, Sheet, content_of, find_reference, rows_of
+from prescarbon.reference.documents import Document, content_of
+from prescarbon.reference.factors import Bands
+from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
 from prescarbon.reference.measures import REMEDY as MEASURES_REMEDY
 from prescarbon.reference.measures import gather_measures
@@ -33,6 +34,7 @@ from prescarbon.reference.products import (
 )
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
 from prescarbon.reference.rules import DoseRow
+from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, gather_switches
 from prescarbon.reference.targets import KpiRow, TargetRow
@@ -41,6 +43,7 @@ from prescarbon.reference.wording import Wording, gather_wording
 from prescarbon.tables.measures import KPIS, TARGETS
 from prescarbon.tables.products import FACTORS
 
+HARMONISED = factors_.HARMONISED
 NO_LOCAL_FILES = LocalFiles()
 TABLES: Mapping[str, type[Row]] = {
     "products/inhalers.csv": ProductRow,

@@ -9,8 +9,8 @@ from pydantic import AfterValidator
 
 from prescarbon.errors import Fault
 from prescarbon.reference.cells import Code, Date, Flag, NotNegative, Row, Share, Text, fitting, one_of
-from prescarbon.reference.files import Sheet
 from prescarbon.reference.keys import LIST, Number
+from prescarbon.reference.sheets import Sheet
 from prescarbon.tables.products import FACTORS, PROPELLANTS
 
 HARMONISED = "harmonised"

@@ -7,7 +7,8 @@ import polars as pl
 from prescarbon.errors import DefinitionError, InputError
 from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
 from prescarbon.reference.cells import Code, Count, Date, Money, Row, Text
-from prescarbon.reference.files import Files, Sheet, rows_of
+from prescarbon.reference.files import Files
+from prescarbon.reference.sheets import Sheet, rows_of
 
 
 class FormularyRow(Row):

@@ -9,8 +9,9 @@ import polars as pl
 
 from prescarbon.errors import Fault, InputError, refuse
 from prescarbon.reference.cells import ORGANISATION, Code, Date, Number, Organisation, Row, Text, one_of
-from prescarbon.reference.files import Files, Sheet, rows_of
-from prescarbon.tables.measures import MEASURE_LEVELS
+from prescarbon.reference.files import Files
+from prescarbon.reference.sheets import Sheet, rows_of
+from prescarbon.tables.organisations import MEASURE_LEVELS
 
 if TYPE_CHECKING:
     from prescarbon.reference.definitions import Reference

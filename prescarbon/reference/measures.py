@@ -25,7 +25,8 @@ from prescarbon.model.measures.definition import (
 )
 from prescarbon.reference.cells import Code, Row, Text
 from prescarbon.reference.cells import Number as NumberCell
-from prescarbon.reference.files import Files, shape_document
+from prescarbon.reference.documents import shape_document
+from prescarbon.reference.files import Files
 from prescarbon.reference.keys import FILLED_LIST, LIST, AtLeastOne, CodePrefix, Filled, NotNegative, Part, among
 from prescarbon.tables.organisations import SETTINGS
 
@@ -89,17 +90,24 @@ class ConditionsBase(Part):
 
 _WORDS: dict[str, Any] = {name: Annotated[str, among(allowed)] for name, allowed in CLOSED_LISTS.items()}
 _WORDS |= dict.fromkeys(CODES, CodePrefix)
-_CONDITIONS: dict[str, Any] = {name: Annotated[tuple[kind, ...], FILLED_LIST] for name, kind in _WORDS.items()}
+
+
+def _list_of(kind: Any) -> Any:
+    return Annotated[tuple[kind, ...], FILLED_LIST]
+
+
+_CONDITIONS: dict[str, Any] = {name: _list_of(kind) for name, kind in _WORDS.items()}
 _CONDITIONS |= dict.fromkeys(LISTS, Annotated[str, AfterValidator(_code_list)])
 _CONDITIONS |= {f"not_{name}": kind for name, kind in _CONDITIONS.items()} | dict.fromkeys(FLAGS, bool)
 # every condition is a key, and each but the flags one with not_ before it
-ConditionsPart: Any = create_model(
+_make: Any = create_model
+ConditionsPart: Any = _make(
     "ConditionsPart", __base__=ConditionsBase, **{name: (kind, None) for name, kind in _CONDITIONS.items()}
 )
-SplitPart: Any = create_model(
+SplitPart: Any = _make(
     "SplitPart",
     __base__=Part,
-    **{name: (Annotated[tuple[_WORDS[name], ...], FILLED_LIST], None) for name in CLOSED_LISTS},
+    **{name: (_list_of(_WORDS[name]), None) for name in CLOSED_LISTS},
 )
 Where = Annotated[tuple[ConditionsPart, ...], BeforeValidator(_alternatives), FILLED_LIST]
 
@@ -199,6 +207,7 @@ def _over_keys(measure: Measure, where: str) -> list[Fault]:
 
 def _measure(part: MeasurePart, codes: CodeLists) -> Measure:
     gates = part.gates
+    counts = _term(gates.counts, codes) if gates.counts else None
     split = next(iter(part.split.model_dump(exclude_unset=True).items())) if part.split else None
     return Measure(
         id=part.id,
@@ -210,9 +219,7 @@ def _measure(part: MeasurePart, codes: CodeLists) -> Measure:
         source_id=part.source_id,
         vintage=part.vintage,
         label=part.label,
-        gates=Gates(
-            gates.ranked, gates.shown, gates.months, gates.list_size, gates.counts and _term(gates.counts, codes)
-        ),
+        gates=Gates(gates.ranked, gates.shown, gates.months, gates.list_size, counts),
         numerator=_term(part.numerator, codes),
         denominator=_term(part.denominator, codes) if part.denominator else None,
         scale=part.scale,

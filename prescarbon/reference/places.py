@@ -8,8 +8,9 @@ import polars as pl
 from pydantic import StringConstraints
 
 from prescarbon.reference.cells import Date, Organisation, Row, Text, one_of
-from prescarbon.reference.files import Files, rows_of
+from prescarbon.reference.files import Files
 from prescarbon.reference.keys import LIST, Filled, Part
+from prescarbon.reference.sheets import rows_of
 from prescarbon.tables.organisations import PRACTICES, SETTINGS
 
 

@@ -12,8 +12,8 @@ import polars as pl
 from prescarbon.errors import Fault
 from prescarbon.reference.definitions import DOCUMENTS, Reference
 from prescarbon.reference.factors import BASES, missing_gwp, unmixable
-from prescarbon.reference.files import Sheet, rows_of
 from prescarbon.reference.local import unknown_cells
+from prescarbon.reference.sheets import Sheet, rows_of
 
 NOT_A_DEVICE = ("nebuliser", "spacer")
 NO_SOURCE = "no such section in sources.toml"

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import FAR, NEEDS_TARGET, Guard, SwitchRule
 from prescarbon.reference.cells import Code, Row, Text, one_of
-from prescarbon.reference.files import Document, Files, shape_document
+from prescarbon.reference.documents import Document, shape_document
+from prescarbon.reference.files import Files
 from prescarbon.reference.keys import (
     FILLED_LIST,
     LIST,

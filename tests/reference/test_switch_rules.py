@@ -7,11 +7,11 @@ import pytest
 from prescarbon.errors import DefinitionError, InputError
 from prescarbon.model.opportunities.pairs import hand_over, resolve_pairs, search_words
 from prescarbon.model.opportunities.rules import match_codes, pattern_table
-from prescarbon.reference.local import read_actions_log, read_campaigns, read_excluded
 from prescarbon.reference.checks import find_faults
 from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of
 from prescarbon.reference.keys import BANNED
+from prescarbon.reference.local import read_actions_log, read_campaigns, read_excluded
 from prescarbon.reference.rules import parse_guard, parse_rule
 from prescarbon.reference.switches import over_rules, read_switches
 from tests.model.switch_builders import EASYHALER, SALAMOL, VENTOLIN, products, raw_rule, rule
