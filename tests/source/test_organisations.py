@@ -12,12 +12,10 @@ from prescarbon.errors import InputError
 from prescarbon.model.organisations import FOREVER, in_scope, list_sizes_for, practices_in_force
 from prescarbon.pipeline.scope import expand_scope, read_practices
 from prescarbon.reference.definitions import read_reference, reference_of
-from prescarbon.reference.places import default_scope
 from prescarbon.source.organisation_files import kind_of, read_organisation_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.organisations import read_list_sizes, read_practice_traits
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 EPRACCUR_ROW = (
     '"E81001","A PRACTICE","Y61","QHG","","","","","","MK1 1AA","19740401","","A","B","M1J4Y","20210401","",'
     '"","","","","0","","M1J4Y","","4",""'
@@ -175,12 +173,12 @@ def test_the_reference_list_is_what_the_published_files_say(real: Path, tmp_path
     import_organisations([geography / "epraccur_2025-autumn.csv.gz", geography / "ePCN_2026-02.xlsx"], tmp_path)
     from_files = in_scope(read_practices(tmp_path, read_reference()), ["blmk"])
     recent = pl.col("closed").is_null() | (pl.col("closed") >= date(2017, 1, 1))
-    assert from_files.filter(recent).collect().equals(default_scope(read_reference()).collect())
+    assert from_files.filter(recent).collect().equals(read_reference().blmk.collect())
 
 
 def test_the_reference_list_alone_serves_when_nothing_is_imported(tmp_path: Path):
     practices = read_practices(tmp_path, read_reference()).collect()
-    assert practices.equals(default_scope(read_reference()).collect())
+    assert practices.equals(read_reference().blmk.collect())
     now = practices.filter(pl.col("valid_to") == FOREVER)
     assert now["practice_code"].n_unique() == now.height == 86
     assert now["pcn_code"].drop_nulls().n_unique() == 25
