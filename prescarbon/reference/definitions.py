@@ -109,7 +109,10 @@ class Reference:
         inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
         own = [f for f in (*self.imported, *self.local.files) if f.is_file()]
         for name, file in sorted(inside) + [(f.name, f) for f in own]:
-            digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
+            try:
+                digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
+            except OSError as error:
+                raise DefinitionError(f"cannot be read ({error.strerror}).", where=name, remedy=REMEDY) from error
         return digest.hexdigest()
 
     @cached_property

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import polars as pl
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from prescarbon.errors import Fault
 from prescarbon.reference.cells import Code, Date, Flag, NotNegative, Row, Share, Text, fitting, one_of
-from prescarbon.reference.keys import LIST, Number
+from prescarbon.reference.keys import Number
 from prescarbon.reference.sheets import Sheet
 from prescarbon.tables.products import FACTORS, PROPELLANTS
 
@@ -28,7 +28,7 @@ def _ordered(band: tuple[float, float]) -> tuple[float, float]:
 
 
 # device → propellant → least and most kg a device
-Band: TypeAlias = Annotated[tuple[Number, Number], AfterValidator(_ordered), LIST]
+Band: TypeAlias = Annotated[tuple[Number, Number], AfterValidator(_ordered), Field(strict=False)]
 Bands: TypeAlias = dict[str, dict[str, Band]]
 
 

@@ -27,7 +27,7 @@ from prescarbon.reference.cells import Code, Row, Text
 from prescarbon.reference.cells import Number as NumberCell
 from prescarbon.reference.documents import shape_document
 from prescarbon.reference.files import Files
-from prescarbon.reference.keys import FILLED_LIST, LIST, AtLeastOne, CodePrefix, Filled, NotNegative, Part, among
+from prescarbon.reference.keys import AtLeastOne, CodePrefix, Filled, FilledList, ListOf, NotNegative, Part, among
 from prescarbon.tables.organisations import SETTINGS
 
 REMEDY = "See reference/measures/README.md."
@@ -93,7 +93,7 @@ _WORDS |= dict.fromkeys(CODES, CodePrefix)
 
 
 def _list_of(kind: Any) -> Any:
-    return Annotated[tuple[kind, ...], FILLED_LIST]
+    return FilledList[kind]
 
 
 _CONDITIONS: dict[str, Any] = {name: _list_of(kind) for name, kind in _WORDS.items()}
@@ -109,7 +109,7 @@ SplitPart: Any = _make(
     __base__=Part,
     **{name: (_list_of(_WORDS[name]), None) for name in CLOSED_LISTS},
 )
-Where = Annotated[tuple[ConditionsPart, ...], BeforeValidator(_alternatives), FILLED_LIST]
+Where = Annotated[FilledList[ConditionsPart], BeforeValidator(_alternatives)]
 
 
 class TermPart(Part):
@@ -170,7 +170,7 @@ class MeasurePart(Part):
     asks: Filled
     unit: Filled
     direction: Annotated[str, among(DIRECTIONS)]
-    windows: Annotated[tuple[AtLeastOne, ...], FILLED_LIST]
+    windows: FilledList[AtLeastOne]
     source_id: Filled
     vintage: date
     label: Filled
@@ -178,8 +178,8 @@ class MeasurePart(Part):
     denominator: TermPart | None = None
     gates: GatesPart
     scale: AtLeastOne = 1
-    settings: Annotated[tuple[Annotated[str, among(SETTINGS)], ...], FILLED_LIST] = ()
-    breaks: Annotated[tuple[BreakPart, ...], LIST] = ()
+    settings: FilledList[Annotated[str, among(SETTINGS)]] = ()
+    breaks: ListOf[BreakPart] = ()
     split: Annotated[SplitPart, AfterValidator(_one_column)] | None = None
     notes: str = ""
 

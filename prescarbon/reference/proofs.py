@@ -35,8 +35,7 @@ def sources(reference: Reference) -> Iterator[Fault]:
         used.add(source)
         if source not in known:
             yield Fault(file, line, column, source, NO_SOURCE)
-    texts = [f for f in sorted(reference.root.rglob("*")) if f.suffix in (".csv", ".toml") and f.name != "sources.toml"]
-    others = b"".join(reference.files.bytes_of(f) for f in texts)
+    others = b"".join(content for file, content in reference.files.held.items() if file.name != "sources.toml")
     for section in sorted(known - used):
         if section.encode() not in others:
             yield Fault("sources.toml", 0, section, "", "no row cites this source")

@@ -12,12 +12,13 @@ from prescarbon.reference.cells import Code, Row, Text, one_of
 from prescarbon.reference.documents import Document, shape_document
 from prescarbon.reference.files import Files
 from prescarbon.reference.keys import (
-    FILLED_LIST,
-    LIST,
     Address,
     AtLeastOne,
     Filled,
+    FilledList,
     FilledPageWords,
+    ListOf,
+    NotNegative,
     Number,
     PageWords,
     Part,
@@ -30,8 +31,8 @@ from prescarbon.tables.products import DEVICES, DRUG_CLASSES, PROPELLANTS
 REMEDY = "See reference/switches/README.md."
 DOSE_CATEGORIES = ("low", "moderate", "high", "one dose only", "not applicable")
 COMMITMENTS = ("a", "b", "c")
-Classes = Annotated[tuple[Annotated[str, among(DRUG_CLASSES)], ...], LIST]
-Patterns = Annotated[tuple[Pattern, ...], LIST]
+Classes = ListOf[Annotated[str, among(DRUG_CLASSES)]]
+Patterns = ListOf[Pattern]
 Category = Annotated[str, among(DOSE_CATEGORIES)]
 
 
@@ -60,8 +61,8 @@ class FromPart(Part):
     words: FilledPageWords
     codes: Patterns = ()
     drug_class: Classes = ()
-    device_type: Annotated[tuple[Annotated[str, among(DEVICES)], ...], LIST] = ()
-    propellant: Annotated[tuple[Annotated[str, among(PROPELLANTS)], ...], LIST] = ()
+    device_type: ListOf[Annotated[str, among(DEVICES)]] = ()
+    propellant: ListOf[Annotated[str, among(PROPELLANTS)]] = ()
     unit: Filled = "inhalers"
 
     @model_validator(mode="after")
@@ -150,14 +151,14 @@ class RulePart(Part):
     title: FilledPageWords
     kind: Annotated[str, among(RULE_KINDS)]
     family: Filled
-    order: int
+    order: NotNegative
     effort: Annotated[str, among(EFFORTS)]
     is_on: bool
     is_like_for_like: bool = False
-    commitment: Annotated[tuple[Annotated[str, among(COMMITMENTS)], ...], FILLED_LIST]
+    commitment: FilledList[Annotated[str, among(COMMITMENTS)]]
     valid_from: date
     valid_to: date = FAR
-    excluded: Annotated[tuple[PageWords, ...], LIST]
+    excluded: ListOf[PageWords]
     caveats: FilledPageWords
     search: PageWords = ""
     draft: bool = False
@@ -178,17 +179,17 @@ class GuardPart(Part):
 
     id: Filled
     reason: Filled
-    from_codes: Annotated[tuple[Pattern, ...], FILLED_LIST]
+    from_codes: FilledList[Pattern]
     evidence_url: Address
     to_codes: Patterns = ()
-    to_devices: Annotated[tuple[Annotated[str, among(DEVICES)], ...], LIST] = ()
+    to_devices: ListOf[Annotated[str, among(DEVICES)]] = ()
     at_ratio: Ratio | None = None
 
 
 class GuardsPart(Part):
     """guards.toml."""
 
-    guard: Annotated[tuple[GuardPart, ...], LIST] = ()
+    guard: ListOf[GuardPart] = ()
 
 
 def parse_rule(raw: object, where: str) -> SwitchRule:

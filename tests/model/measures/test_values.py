@@ -531,8 +531,8 @@ def where(**conditions: object) -> dict:
         ({"gates": {"ranked": 10, "shown": 25, "months": 12}}, "gates.shown"),
         ({"gates": {"ranked": -1, "shown": 25, "months": 12}}, "gates.ranked"),
         ({"gates": {"ranked": 100, "shown": 25}}, "gates.months"),
-        ({"breaks": [{"month": date(2025, 1, 2), "words": "w", "is_rebase": False}]}, "breaks.month"),
-        ({"breaks": [{"month": date(2025, 1, 1), "words": "", "is_rebase": False}]}, "breaks.words"),
+        ({"breaks": [{"month": date(2025, 1, 2), "words": "w", "is_rebase": False}]}, r"breaks\[1\].month"),
+        ({"breaks": [{"month": date(2025, 1, 1), "words": "", "is_rebase": False}]}, r"breaks\[1\].words"),
         ({"split": {"shape": ["round"]}}, "split.shape"),
     ],
 )  # fmt: skip
