@@ -217,7 +217,7 @@ def test_a_whole_file_of_this_version_is_not_fetched_again(server, portal, janua
 
 
 def test_a_part_of_this_version_is_continued(server, portal, january, tmp_path):
-    server.months["EPD_SNOMED_202601"].zipped = whole = zipped(bytes(range(256)) * 2_000)
+    server.months["EPD_SNOMED_202601"].zipped = whole = zipped(bytes(range(256)) * 4_000)
     server.faults["zip"] += [Fault(cut_after=len(whole) // 2), Fault(status=404)]
     with pytest.raises(PortalError):
         portal.fetch_file(january, tmp_path)
