@@ -177,6 +177,14 @@ def test_a_month_held_whole_and_published_again_stays_whole(server, home):
     assert (held.practices, held.practices_asked, held.source) == (2, None, "portal file")
 
 
+def test_without_months_the_newest_is_fetched_and_then_what_is_newer(server, home):
+    fetch(home, "--scope", CODES)
+    assert [m.month for m in Store(home).months()] == ["2026-01"]
+    server.add(month("EPD_SNOMED_202602", "2026-02"))
+    fetch(home, "--scope", CODES)
+    assert [m.month for m in Store(home).months()] == ["2026-01", "2026-02"]
+
+
 @pytest.mark.usefixtures("server")
 def test_a_query_of_every_practice_is_refused_not_quietly_a_file(home):
     error = fetch(home, "--months", "2026-01", "--scope", "all", "--route", "query", code=3)

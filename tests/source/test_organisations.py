@@ -263,6 +263,58 @@ def test_an_unfinished_import_is_not_read_and_the_next_one_completes_it(tmp_path
     assert store_bytes(tmp_path) == before
 
 
+QOF = "PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "epraccur_2024-01.csv",
+            f"{EPRACCUR_ROW}\n{EPRACCUR_ROW},more\n",
+            "this epraccur file is broken (found more fields",
+        ),
+        (
+            "sizes.csv",
+            "EXTRACT_DATE,NUMBER_OF_PATIENTS\n01JAN2021,5\n",
+            "the list-size file has no column CODE or ORG_CODE",
+        ),
+        ("qof.csv", "practiceCode;AST_N_1819;COPD_N_1819\nE81001;1;2\n", "the QOF file has no column allAges_1819"),
+        (
+            "qof.csv",
+            "practiceCode;AST_N_;COPD_N_1819\nE81001;1;2\n",
+            "the QOF file has no column AST_N_ with a year such as 1819",
+        ),
+        ("qof.csv", QOF + "E81001,AST,5,100\n", "nothing says which month this file describes. Give --as-of YYYY-MM"),
+        ("other.csv", "A,B\n1,2\n", "this is no organisations file"),
+    ],
+)
+def test_a_file_that_lacks_what_it_should_have_is_named_with_the_lack(
+    name: str, content: str, says: str, tmp_path: Path
+):
+    with pytest.raises(InputError) as caught:
+        read_organisation_file(write(tmp_path / name, content))
+    assert str(caught.value).startswith(f"{name}: {says}")
+
+
+def test_names_in_latin_1_come_out_whole(tmp_path: Path):
+    file = tmp_path / "epraccur_2024-01.csv"
+    file.write_bytes(EPRACCUR_ROW.replace("A PRACTICE", "CAFÉ").encode("latin-1"))
+    assert read_organisation_file(file).rows["practice_name"].to_list() == ["CAFÉ"]
+
+
+def test_a_workbook_of_another_kind_is_none_of_them(tmp_path: Path):
+    pl.DataFrame({"A": [1]}).write_excel(tmp_path / "a.xlsx")
+    assert kind_of(tmp_path / "a.xlsx") is None
+
+
+def test_a_flipped_gz_is_none_of_them_and_no_traceback(tmp_path: Path):
+    content = bytearray(gzip.compress((EPRACCUR_ROW + "\n").encode() * 50, mtime=0))
+    content[12] ^= 0xFF
+    (tmp_path / "epraccur_2024-01.csv.gz").write_bytes(content)
+    assert kind_of(tmp_path / "epraccur_2024-01.csv.gz") is None
+
+
 def test_a_scope_file_is_a_list_of_codes(tmp_path: Path):
     codes = write(tmp_path / "codes.txt", "# ours\nE81001\n\nE81002  # by the river\npcn:U00001\n")
     assert expanded(["blmk", f"file:{codes}"], tmp_path) == ("blmk", "E81001", "E81002", "pcn:U00001")

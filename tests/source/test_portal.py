@@ -216,6 +216,15 @@ def test_a_whole_file_of_this_version_is_not_fetched_again(server, portal, janua
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_part_of_this_version_is_continued(server, portal, january, tmp_path):
+    server.months["EPD_SNOMED_202601"].zipped = whole = zipped(bytes(range(256)) * 4_000)
+    server.faults["zip"] += [Fault(cut_after=len(whole) // 2), Fault(status=404)]
+    with pytest.raises(PortalError):
+        portal.fetch_file(january, tmp_path)
+    assert portal.fetch_file(january, tmp_path).path.read_bytes() == whole
+    assert server.of("zip")[-1].status == 206
+
+
 @pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b.replace(b"YEAR_MONTH", b"YEAR_MOMTH", 1)])
 def test_a_file_that_lies_there_damaged_is_fetched_again(server, portal, january, tmp_path, spoil):
     got = portal.fetch_file(january, tmp_path)
