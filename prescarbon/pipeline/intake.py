@@ -126,7 +126,7 @@ def _fetch_month(
             remedy="Use --route file.",
         )
     if route == "auto":
-        route = cheaper_route(there, None if asked is None else len(asked), up_to=config.query_up_to)
+        route = cheaper_route(None if asked is None else len(asked), up_to=config.query_up_to)
 
     def show(done: int, of: int | None) -> None:
         progress(f"{there.month:%Y-%m}", done, of or 0)

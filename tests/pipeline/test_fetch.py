@@ -152,6 +152,7 @@ def test_a_month_is_widened_by_the_practices_it_lacks_and_never_narrowed(server,
     asked = len(server.statements())
     assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", "K81001")
     assert len(server.statements()) == asked
+    assert "portal query of 2 practices" in CliRunner().invoke(cli, ["months", "--home", str(home)]).stdout
 
 
 @pytest.mark.parametrize("words", [["--scope", "all", "--route", "file"], ["--scope", "all"]])
