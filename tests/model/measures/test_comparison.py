@@ -105,10 +105,11 @@ def test_the_listed_take_no_part_and_get_no_word():
 
 
 def test_nothing_prescribed_and_nothing_known_take_no_part_whatever_their_gate():
-    sixteen = proportions([(50, 100), (52, 100), (48, 100)] * 5 + [(85, 100)])
-    with_none = funnel_of_proportions(pl.concat([sixteen, proportions([(0, 0)])]), BY).collect()
-    assert_frame_equal(with_none[:16], funnel_of_proportions(sixteen, BY).collect())
-    assert with_none.select("value", "z", "verdict").row(16) == (None, None, None)
+    wide = proportions([(20, 100), (52, 100), (80, 100)] * 5)
+    with_none = funnel_of_proportions(pl.concat([wide, proportions([(0, 0)])]), BY).collect()
+    assert with_none["tau_squared"][0] > 0
+    assert_frame_equal(with_none[:15], funnel_of_proportions(wide, BY).collect())
+    assert with_none.select("value", "z", "verdict", "low_95", "high_998").row(15) == (None,) * 5
     three = pl.LazyFrame({"mean": [16.0, 10.0, 12.0], "variance": [64.0, 36.0, 49.0], "count": [400.0, 100.0, 225.0]})
     ranked = three.with_columns(measure_id=pl.lit("m"), gate=pl.lit("ranked").cast(GATES))
     others = pl.LazyFrame(
