@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from prescarbon.config import Config
-from prescarbon.errors import DefinitionError, InputError, PrescarbonError
+from prescarbon.errors import DefinitionError, Fault, InputError, PrescarbonError
+from prescarbon.reference import proofs
 from prescarbon.reference.cells import Row, kind_of, may_be_empty, schema_of
 from prescarbon.reference.checks import find_faults, find_table_faults, reference_faults
 from prescarbon.reference.definitions import DOCUMENTS, TABLES, Reference, read_reference, reference_of
@@ -627,10 +628,60 @@ def test_a_message_names_twenty_faults_of_a_file_and_counts_the_rest(folder):
     assert str(refused.value).count("line ") == 20
 
 
+@pytest.mark.parametrize("split", [{}, {"device_type": ["pMDI"], "propellant": ["none"]}])
+def test_a_split_is_by_one_column(split):
+    _, example = EXAMPLES["measure"]
+    (fault,) = shape_document(example | {"split": split}, "x.toml", MeasurePart).faults
+    assert (fault.column, fault.reason[:18]) == ("split", "should have one of")
+
+
+def test_a_folder_without_rules_is_said(folder):
+    for file in (folder / "switches").glob("*.toml"):
+        if file.name != "guards.toml":
+            file.unlink()
+    assert [(f.file, f.reason) for f in find_faults(folder)] == [
+        ("switches", "holds no rule: is this the reference folder?")
+    ]
+
+
+def test_a_rule_whose_category_is_not_that_of_its_codes_is_named(folder):
+    file = next((folder / "switches").glob("DV09*"))
+    text = file.read_text("utf-8").replace('category_from = "low"', 'category_from = "high"')
+    file.write_text(text.replace('category_to = "low"', 'category_to = "high"'), "utf-8")
+    (fault,) = find_faults(folder)
+    assert fault.column == "DV09.dose.category_from"
+    assert fault.reason.startswith("DV09: category_from is high, the codes are low")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("products/code-changes.csv", "0301011AAAAAAAA,", "0301040Y0AAAAAA,", "is also a new code: date the series first"),
+        ("products/without-factor.csv", "0301011F0AAAAAA", "0301011R0BEAIAP", "stands in without-factor.csv too"),
+        ("factors/plausible.toml", '"HFA-227ea" = [34.0, 43.0]\n"HFO', '"HFO', "plausible.toml has no band for pMDI with HFA-227ea"),
+    ],
+)  # fmt: skip
+def test_what_only_two_files_show_is_named(folder, name, old, new, reason):
+    file = folder / name
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    assert reason in {fault.reason for fault in find_faults(folder)}
+
+
+def test_a_proof_that_cannot_be_made_is_never_silent(monkeypatch):
+    def prove(_: Reference) -> Iterator[Fault]:
+        raise DefinitionError("cannot be proven.")
+        yield
+
+    monkeypatch.setattr(proofs, "OVER_FILES", (prove,))
+    assert [fault.reason for fault in find_faults(ROOT)] == ["cannot be proven."]
+
+
 # whatever a file holds, a sentence
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_file_only_a_sentence_leaves(folder, data):
     """A piece of any file is taken out and another text put in its place."""
