@@ -17,7 +17,7 @@ from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference.cells import Row, schema_of
 from prescarbon.reference.documents import Document, content_of
-from prescarbon.reference.factors import Bands
+from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
 from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
 from prescarbon.reference.measures import REMEDY as MEASURES_REMEDY
@@ -32,8 +32,8 @@ from prescarbon.reference.products import (
     products_of,
     series_of,
 )
+from prescarbon.reference.rule_keys import DoseRow
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
-from prescarbon.reference.rules import DoseRow
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, gather_switches
@@ -50,10 +50,10 @@ TABLES: Mapping[str, type[Row]] = {
     "products/not-inhalers.csv": NotInhalerRow,
     "products/without-factor.csv": WithoutFactorRow,
     "products/code-changes.csv": CodeChangeRow,
-    "factors/inhalers.csv": factors_.ComponentRow,
-    "factors/brand-mix.csv": factors_.BrandMixRow,
-    "factors/gwp100.csv": factors_.GwpRow,
-    "factors/spend.csv": factors_.SpendRow,
+    "factors/inhalers.csv": ComponentRow,
+    "factors/brand-mix.csv": BrandMixRow,
+    "factors/gwp100.csv": GwpRow,
+    "factors/spend.csv": SpendRow,
     "switches/dose-categories.csv": DoseRow,
     "targets/targets.csv": TargetRow,
     "targets/kpis.csv": KpiRow,
@@ -275,7 +275,7 @@ class Reference:
     def set_sheet(self, name: str) -> Sheet:
         """A published or imported set with its faults."""
         file = self.set_files[name]
-        return self.files.sheet(file, factors_.OwnSetRow if file in self.imported else factors_.PublishedRow)
+        return self.files.sheet(file, OwnSetRow if file in self.imported else PublishedRow)
 
     def factor_sets(self) -> list[str]:
         """Names of the sets: harmonised, published, imported."""

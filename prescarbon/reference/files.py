@@ -114,5 +114,8 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 def read_typed(file: Path, schema: Mapping[str, Dtype]) -> pl.LazyFrame:
     """A CSV with exactly these columns, each cell of its type; an empty cell is null."""
-    text = read_text(file)
-    return text.select(pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in schema.items()).lazy()
+    cells = [pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in schema.items()]
+    try:
+        return read_text(file).select(cells).lazy()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"cannot be read ({error}).", where=file.name) from error

@@ -11,7 +11,8 @@ import polars as pl
 
 from prescarbon.errors import Fault
 from prescarbon.reference.definitions import DOCUMENTS, Reference
-from prescarbon.reference.factors import BASES, missing_gwp, unmixable
+from prescarbon.reference.factor_rows import BASES
+from prescarbon.reference.factors import missing_gwp, unmixable
 from prescarbon.reference.local import unknown_cells
 from prescarbon.reference.sheets import Sheet, rows_of
 
@@ -166,4 +167,5 @@ OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     ingredients,
     targets,
     places,
+    implausible_factors,
 )
