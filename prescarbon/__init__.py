@@ -16,3 +16,8 @@ def __getattr__(name: str) -> Any:
 
         return open_store
     raise AttributeError(f"module 'prescarbon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What a notebook offers after the dot."""
+    return sorted({*globals(), *__all__})

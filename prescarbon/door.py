@@ -1,14 +1,18 @@
 """The door for Python: a store opened in a notebook, its tables as frames with the columns of the data dictionary."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
 
 from prescarbon.config import Config, parse_months, read_config
 from prescarbon.errors import InputError
-from prescarbon.pipeline.evidence import Evidence, first_day, gather
+from prescarbon.pipeline.data_notes import check_coverage
+from prescarbon.pipeline.evidence import Evidence, everyone, first_day, gather
 from prescarbon.pipeline.kpis import held_against_targets
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
 from prescarbon.pipeline.opportunities import at_level, prepare
@@ -17,69 +21,98 @@ from prescarbon.store.months import Store
 from prescarbon.tables.measures import KPI_VALUES
 from prescarbon.tables.organisations import GROUP, LEVELS
 
+Answer = TypeVar("Answer")
+
 
 def open_store(home: str | Path | None = None, *, config: str | Path | None = None) -> "OpenStore":
-    """The store under a home folder.
+    """The store under a home folder, to be asked for footprint, measures, opportunities and kpis.
+
+    store = open_store("~/prescarbon")
+    store.measures("kg_per_inhaler", level="pcn", by_month=True).collect()
 
     home    the folder that `prescarbon --home` names; None takes PRESCARBON_HOME, else the user's data folder
     config  a prescarbon.toml; None takes ./prescarbon.toml where there is one
 
     Raises:
+        InputError: the folder holds no month.
         DefinitionError: the configuration is wrong.
     """
-    settings = read_config(Path(config) if config else None, home=Path(home) if home else None)
+    settings = read_config(Path(config).expanduser() if config else None, home=Path(home) if home else None)
+    settings = replace(settings, home=settings.home.expanduser())
+    if not Store(settings.home).manifest_files():
+        raise InputError(
+            "no month is loaded here.",
+            where=str(settings.home),
+            remedy="Check the folder, or run `prescarbon import FILES` or `prescarbon fetch --months 2025-04:` first.",
+        )
     return OpenStore(settings)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OpenStore:
     """A store and a configuration. Each question is answered as the command of its name answers it.
 
-    Every method takes the same two words:
+    Every method gives a LazyFrame (`.collect()` makes it a DataFrame) and takes the same two words:
 
-    scope   what `--scope` takes ("gp", "all", "pcn:U12345", "K81001", several with commas); None is the configured one
-    months  "2025-04:2026-03", "2025-04:", "2026-01"; None is every month held
+    scope   what `--scope` takes ("all", "gp", "pcn:U12345", "K81001"), one text or several in a list; None is the
+            configured scope
+    months  "2025-04:2026-03", "2025-04:", ":2026-03" or "2026-01"; None is every month held
+
+    A question asked again is answered from memory, until another month is loaded. Open the store again after importing
+    organisations or changing definitions.
 
     Raises, every method:
-        InputError: no month is loaded, a month or the scope has no rows, or a level, measure or organisation is none.
-        DefinitionError: the reference data are wrong.
-        CoverageError: fewer inhaler items carry a factor than the configured floor.
+        InputError: a month is not loaded, the scope has no rows, or a level or measure is none.
+        DefinitionError: the months are not written as above, or the reference data are wrong.
+        CoverageError: fewer inhaler items carry a factor than the configured floor (not for measures: they print theirs).
+
+    Warns, every method, once: no row is of the default scope, or months were never fetched for a part of the scope. Notes
+    on the data (codes nobody knows) are on the report's pages; here such rows have reads_as "not known".
     """
 
     config: Config
-    _gathered: dict[tuple[str | None, str | None], Evidence] = field(default_factory=dict, repr=False, compare=False)
+    _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        """How it was opened."""
+        return f"open_store({str(self.config.home)!r})"
 
     @property
     def months(self) -> list[str]:
         """The months held, oldest first, as "2026-01"."""
-        return [m.month for m in sorted(Store(self.config.home).months(), key=lambda m: m.month)]
+        return [m.month for m in Store(self.config.home).months()]
 
-    def footprint(self, *, scope: str | None = None, months: str | None = None) -> pl.LazyFrame:
-        """Table FOOTPRINT plus series_code: month × practice × presentation × how its quantity reads.
+    def footprint(self, *, scope: str | Sequence[str] | None = None, months: str | None = None) -> pl.LazyFrame:
+        """Table FOOTPRINT plus series_code, one code for a product whose BNF code changed.
 
-        items (prescription items), total_quantity (units), nic_gbp (£), devices (inhalers), kg_low, kg_co2e, kg_high
-        (kg CO2e, the ends are the factor's own), method and factor_id; null where nothing is known, never zero.
+        One row: month × practice × presentation × how its quantity reads. items (prescription items), total_quantity
+        (units), nic_gbp and actual_cost_gbp (£), devices (inhalers), kg_low, kg_co2e, kg_high (kg CO2e, the ends are the
+        factor's own), method and factor_id. Null where nothing is known, never zero. What is no inhaler takes the prices
+        of the first of these months (`base_months`), so ask for all months at once where they are to be compared.
         """
-        return self._evidence(scope, months).footprint.lazy()
+        return self._evidence(self._told(scope), months).footprint.lazy()
 
     def measures(
         self,
-        only: Sequence[str] = (),
+        only: str | Sequence[str] = (),
         *,
         level: str = "practice",
-        scope: str | None = None,
+        scope: str | Sequence[str] | None = None,
         months: str | None = None,
         by_month: bool = False,
     ) -> pl.LazyFrame:
-        """Table MEASURE_VALUES: a row for each organisation of the level, period and measure.
+        """Table MEASURE_VALUES, as `prescarbon measures run` gives it: organisation × period × measure.
 
-        only      ids of measures (`prescarbon measures list`); none takes every one
+        numerator, denominator, value, low and high (every factor at its low, or high, end) in the measure's own unit,
+        coverage (0–1). Where no scope is given or configured it is every practice held.
+
+        only      id of a measure (`prescarbon measures list`), or several in a list; none takes every one
         level     practice, pcn, sub-icb, icb, place or group (the whole scope)
-        by_month  each month by itself; else all months together are one period
+        by_month  each month by itself; else all the months are one period
         """
         check_level(level, ALL_LEVELS)
-        evidence = self._evidence(scope, months)
-        chosen = chosen_measures(evidence, only) if only else evidence.reference.measures
+        evidence = self._evidence(everyone(self._told(scope)), months)
+        chosen = chosen_measures(evidence, dict.fromkeys(_several(only))) if only else evidence.reference.measures
         whole = [(evidence.months[0], evidence.months[-1])]
         periods = [(m, m) for m in evidence.months] if by_month else whole
         return evidence.measure(chosen, [level], periods).lazy()
@@ -88,42 +121,88 @@ class OpenStore:
         self,
         *,
         level: str = "practice",
-        scope: str | None = None,
+        scope: str | Sequence[str] | None = None,
         months: str | None = None,
         signed_off_only: bool = False,
     ) -> pl.LazyFrame:
-        """Table OPPORTUNITIES over the last twelve of the months: an organisation × rule, with kg, £, gate and rank.
+        """Table OPPORTUNITIES over the last twelve of the months: organisation × rule.
+
+        items (prescription items), units (as unit_name says), kg_… (kg CO2e saved), cost_change_…_gbp (£, a fall is
+        negative), gate, rank and caveats. Every line is a prompt for a review with the person, never for a blanket switch.
 
         level            practice, pcn, sub-icb, icb or group (the whole scope)
         signed_off_only  leave out rules that no clinical role has signed off (is_draft)
         """
         check_level(level, (*LEVELS, GROUP))
-        prepared = prepare(self._evidence(scope, months), include_drafts=not signed_off_only)
+        evidence = self._evidence(self._told(scope), months)
+        prepared = self._once(
+            ("opportunities", id(evidence), signed_off_only),  # evidence stays in memory, so its id stays its own
+            lambda: prepare(evidence, include_drafts=not signed_off_only),
+        )
         return at_level(prepared, level).lines.lazy()
 
-    def kpis(self, *, level: str = "icb", scope: str | None = None, months: str | None = None) -> pl.DataFrame:
-        """Table KPI_VALUES over the last twelve of the months: each KPI measured and judged, or waiting for a return.
+    def kpis(
+        self, *, level: str = "icb", scope: str | Sequence[str] | None = None, months: str | None = None
+    ) -> pl.LazyFrame:
+        """Table KPI_VALUES over the last twelve of the months: organisation × KPI, measured and judged or awaiting a return.
+
+        value, low, high, baseline, expected and target in the measure's own unit.
 
         level  practice, pcn, sub-icb, icb, place or group (the whole scope)
         """
         check_level(level, ALL_LEVELS)
-        return pl.DataFrame(held_against_targets(self._evidence(scope, months), level).rows, KPI_VALUES.schema)
+        rows = held_against_targets(self._evidence(self._told(scope), months), level).rows
+        return pl.LazyFrame(rows, KPI_VALUES.schema)
 
-    def _evidence(self, scope: str | None, months: str | None) -> Evidence:
-        if (scope, months) not in self._gathered:
-            self._gathered[scope, months] = self._gather(scope, months)
-        return self._gathered[scope, months]
+    def _told(self, scope: str | Sequence[str] | None) -> Config:
+        """The configuration under this scope."""
+        if scope is None:
+            return self.config
+        parts = tuple(part.strip() for word in _several(scope) for part in word.split(",") if part.strip())
+        if not parts:
+            raise InputError("the scope is empty.", remedy='Write "all", or codes such as "pcn:U12345" or "K81001".')
+        return replace(self.config, scope=parts, is_scope_given=True)
 
-    def _gather(self, scope: str | None, months: str | None) -> Evidence:
-        config = self.config
-        if scope is not None:
-            parts = tuple(part.strip() for part in scope.split(",") if part.strip())
-            config = replace(config, scope=parts, is_scope_given=True)
-        if months is None:
-            return gather(config)
-        first, last = parse_months(months)
-        held = [first_day(m) for m in Store(config.home).months()]
-        asked = sorted(m for m in held if first <= m <= (last or m))
-        if not asked:
-            raise InputError(f"no month of {months} is loaded.", remedy="See `prescarbon months`.")
-        return gather(config, last_month=asked[-1], months=len(asked))
+    def _evidence(self, config: Config, months: str | None) -> Evidence:
+        held = Store(config.home).months()
+        asked = _months_of(months, [first_day(m) for m in held]) if months is not None and held else ()
+        loaded = tuple(m.hash for m in held)
+        evidence = self._once(
+            (config.scope, config.is_scope_given, asked, loaded),
+            lambda: _gather(replace(config, coverage_floor=0), asked),
+        )
+        check_coverage(evidence.footprint, evidence.names, config.coverage_floor)
+        return evidence
+
+    def _once(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]  # type: ignore[no-any-return]
+
+
+def _gather(config: Config, months: tuple[date, ...]) -> Evidence:
+    """The evidence of these months (none: every month held); what is to be minded is a Python warning."""
+    last = months[-1] if months else None
+    evidence = gather(config, last_month=last, months=len(months) or None, is_light=True)
+    for words in evidence.warnings:
+        warnings.warn(words, stacklevel=6)  # the line of the notebook
+    return evidence
+
+
+def _months_of(words: str, held: Sequence[date]) -> tuple[date, ...]:
+    """Every month that the words name; a gap is an error, because a sum over it would look whole."""
+    first, last = parse_months(str(words))
+    first = max(first, held[0]) if str(words).startswith(":") else first
+    named = pl.date_range(first, last or max(first, held[-1]), "1mo", eager=True).to_list()
+    if missing := [f"{m:%Y-%m}" for m in named if m not in held]:
+        which = missing[0] if len(missing) == 1 else f"{len(missing)} months from {missing[0]} to {missing[-1]}"
+        raise InputError(
+            f"months={words!r} needs {which}, not loaded.",
+            remedy=f"Loaded are {held[0]:%Y-%m} to {held[-1]:%Y-%m}; import or fetch what lacks, or name fewer.",
+        )
+    return tuple(named)
+
+
+def _several(words: str | Sequence[str]) -> Sequence[str]:
+    """One text or several, as several."""
+    return [words] if isinstance(words, str) else words

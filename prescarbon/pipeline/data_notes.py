@@ -81,7 +81,7 @@ def check_coverage(footprint: pl.DataFrame, names: Mapping[str, str], floor: flo
         .sort(["items", "series_code"], descending=[True, False])
     )
     listed = "; ".join(
-        f"{names.get(r['series_code'], '')} ({r['series_code']}, {r['items']} items)"
+        f"{names.get(r['series_code'], 'a product')} ({r['series_code']}, {r['items']} items)"
         for r in worst.head(MISSING_SHOWN).to_dicts()
     )
     raise CoverageError(
