@@ -14,7 +14,8 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
 from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
 from prescarbon.reference.definitions import Reference, reference_of
-from prescarbon.reference.factors import HARMONISED, OwnSetRow
+from prescarbon.reference.factor_rows import OwnSetRow
+from prescarbon.reference.factors import HARMONISED
 from prescarbon.reference.sheets import read_sheet, rows_of
 from prescarbon.store.atomic import publishing, writing_to
 
