@@ -125,10 +125,8 @@ def has_a_name_of_the_field(_text: str, path: Path) -> list[str]:
     return [f"{path}: {part}" for part in path.with_suffix("").parts if NAMELESS & set(part.split("_"))]
 
 
-def has_one_home(text: str, path: Path, rooms: Collection[str] = ("model", "report", "tables")) -> list[str]:
+def has_one_home(text: str, path: Path) -> list[str]:
     """What an inhaler is, and the list of gates, are written once; everybody else imports them."""
-    if room_of(path) not in rooms:
-        return []
     said = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and node.value == NOT_AN_INHALER:

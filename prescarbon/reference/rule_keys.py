@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from prescarbon.model.opportunities.rules import FAR
 from prescarbon.reference.cells import Code, Row, Text, one_of
 from prescarbon.reference.keys import (
     Address,
@@ -23,6 +22,7 @@ from prescarbon.reference.keys import (
 )
 from prescarbon.tables.opportunities import EFFORTS, RULE_KINDS
 from prescarbon.tables.products import DEVICES, DRUG_CLASSES, PROPELLANTS
+from prescarbon.tables.schema import FOREVER
 
 DOSE_CATEGORIES = ("low", "moderate", "high", "one dose only", "not applicable")
 COMMITMENTS = ("a", "b", "c")
@@ -152,7 +152,7 @@ class RulePart(Part):
     is_like_for_like: bool = False
     commitment: FilledList[Annotated[str, among(COMMITMENTS)]]
     valid_from: date
-    valid_to: date = FAR
+    valid_to: date = FOREVER
     excluded: ListOf[PageWords]
     caveats: FilledPageWords
     search: PageWords = ""
