@@ -44,9 +44,7 @@ def _tidy(scope: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _path(text: object) -> object:
-    if isinstance(text, Path) or text is None:
-        return text
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ValueError("must be a path in quotes")
     return Path(text)
 

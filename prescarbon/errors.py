@@ -23,10 +23,13 @@ REASONS = {
     "tuple_type": "must be a list",
     "dict_type": "must be a table of keys and values",
     "model_type": "must be a table of keys and values",
+    "mapping_type": "must be a table of keys and values",
     "too_short": "is empty",
+    "string_too_short": "is empty",
     "too_long": "has more than {max_length} values",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
     "less_than_equal": "must be {le} or less",
 }
 
@@ -108,8 +111,16 @@ def faults_of(invalid: "ValidationError", file: str, lines: Sequence[int] = ()) 
         place = said["loc"]
         line, place = (lines[int(place[0])], place[1:]) if lines else (0, place)
         value = "" if said["type"] == "missing" else shown(said["input"])
-        found.append(Fault(file, line, ".".join(p for p in place if isinstance(p, str)), value, _reason(said)))
+        found.append(Fault(file, line, _dotted(place), value, _reason(said)))
     return sorted(found, key=lambda fault: fault.line)
+
+
+def _dotted(place: Sequence[str | int]) -> str:
+    """The key with dots; of a list of tables, as [[guard]], which one it is."""
+    names = [part for part in place if isinstance(part, str)]
+    if len(place) > 2 and isinstance(place[1], int):
+        names[0] = f"{names[0]}[{place[1] + 1}]"
+    return ".".join(names)
 
 
 def shown(value: object) -> str:

@@ -11,6 +11,7 @@ from tests.laws import (
     imports_one_way,
     is_short,
     model_is_pure,
+    room_of,
     says_what_it_is,
     typical_size,
     unused,
@@ -19,8 +20,12 @@ from tests.laws import (
 PACKAGE = Path(__file__).resolve().parents[1] / "prescarbon"
 MODULES = {PurePosixPath(f.relative_to(PACKAGE)): f.read_text("utf-8") for f in sorted(PACKAGE.rglob("*.py"))}
 TEMPLATES = "\n".join(f.read_text("utf-8") for f in sorted(PACKAGE.rglob("*.*")) if f.suffix in (".html", ".typ"))
-ROOMS_WITHOUT_DEAD_CODE = ("model", "tables")
-DOORS = ("data_dictionary",)  # docs/generate.py prints it
+ROOMS_WITHOUT_DEAD_CODE = tuple(sorted({room_of(path) for path in MODULES} - {"__init__"}))
+DOORS = (
+    "data_dictionary",  # docs/generate.py prints it
+    "cost_change",  # a filter of the templates, named in report/faces/html.py
+    *("handle_starttag", "handle_endtag", "handle_data"),  # what html.parser calls
+)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)

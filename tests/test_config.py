@@ -1,9 +1,10 @@
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from prescarbon.config import parse_month, parse_months, read_config
+from prescarbon.config import Config, config_faults, config_from_settings, parse_month, parse_months, read_config
 from prescarbon.errors import DefinitionError
 
 
@@ -62,3 +63,125 @@ def test_months_are_read_as_people_write_them():
 def test_a_month_that_is_none_is_refused(text):
     with pytest.raises(DefinitionError):
         parse_months(text)
+
+
+# every key, a value of another type, and near it
+
+WRONG = {
+    "scope": ["5", "[5]", '""', '[" "]', "true"],
+    "factor_set": ["5", '""'],
+    "gwp_basis": ['"AR7"', "6"],
+    "seed": ["true", "1.5", '"7"', "-1", "9223372036854775808"],
+    "draws": ["true", "9", "100001", '"1000"'],
+    "coverage_floor": ["true", "nan", "inf", "-0.1", '"0.9"'],
+    "base_months": ["0", "12.0", '"12"'],
+    "membership": ['"as ever"', "true"],
+    "query_up_to": ["-1", "true"],
+    "portal": ['"http://[bad"', '"opendata.nhsbsa.net"', '"ftp://x/y"', '"https://"', '"https://x:y/"', "5"],
+    "brand_mix": ['"x"', '{"0301011R0AAAPAP" = nan}', '{"0301011R0AAAPAP" = true}', "[1]"],
+    "formulary": ["5", '""', "true", '"a\\u0000b"'],
+    "excluded_products": ["5", "[]"],
+    "campaigns": ["1.5", '" "'],
+    "kpi_returns": ["5", "2026-01-01"],
+    "achievable_shares": ['"x"', "{BR01 = 2}", '{BR01 = "0.3"}'],
+    "show_draft_rules": ['"no"', "0"],
+    "reference": ["5", "{}"],
+}
+
+
+def test_every_key_is_tried():
+    assert WRONG.keys() == Config.__dataclass_fields__.keys() - {"home", "out", "is_scope_given"}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_a_wrong_value_of_any_key_is_one_sentence_with_the_keys_own(tmp_path, key, value):
+    file = written(tmp_path, f"{key} = {value}\n")
+    (fault,) = config_faults(file)
+    assert (fault.file, fault.column) == ("prescarbon.toml", key)
+    assert Config.__dataclass_fields__[key].metadata["words"] in fault.reason
+    with pytest.raises(DefinitionError, match=rf"^prescarbon\.toml: {key} = .* is not allowed: ") as caught:
+        read_config(file, home=tmp_path)
+    assert caught.value.exit_code == 5
+    assert "\n" not in str(caught.value)
+
+
+def test_all_faults_of_a_file_come_at_once(tmp_path):
+    file = written(tmp_path, "colour = 1\ndraws = true\nscope = 5\n[brand_mix]\n0301 = 2\n")
+    with pytest.raises(DefinitionError) as caught:
+        read_config(file, home=tmp_path, gwp_basis="AR7")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    for said in ("unknown key colour", "draws = True", "scope = 5", "brand_mix = {'0301': 2}", "gwp_basis = 'AR7'"):
+        assert sum(said in line for line in lines) == 1
+    assert lines[-1].startswith("the command line: ")
+
+
+@pytest.mark.parametrize("text", [b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b"\xff", None])
+def test_a_file_that_is_no_toml_is_one_sentence(tmp_path, text):
+    file = tmp_path / "prescarbon.toml"
+    if text is not None:
+        file.write_bytes(text)
+    with pytest.raises(DefinitionError, match="cannot be read as TOML"):
+        read_config(file, home=tmp_path)
+    assert len(config_faults(file)) == 1
+
+
+def test_a_long_value_is_shortened(tmp_path):
+    shares = ", ".join(f"R{n} = 2" for n in range(200))
+    faults = config_faults(written(tmp_path, f"achievable_shares = {{{shares}}}"))
+    assert len(faults) == 200
+    assert all(len(fault.value) < 120 for fault in faults)
+
+
+def test_a_good_file_has_no_fault(tmp_path):
+    assert config_faults(written(tmp_path, "coverage_floor = 1\nportal = 'http://127.0.0.1:8000/api'")) == []
+    assert read_config(written(tmp_path, 'scope = "gp"'), home=tmp_path).scope == ("gp",)
+
+
+def test_out_and_home_come_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRESCARBON_OUT", str(tmp_path / "there"))
+    monkeypatch.chdir(tmp_path)
+    assert read_config().out == tmp_path / "there"
+
+
+# a run can be made again from its settings
+
+
+def test_settings_are_plain_values_of_every_key_but_home_and_out_and_lead_back(tmp_path):
+    text = """
+    scope = ["pcn:U12345", "file:codes.txt"]
+    draws = 50
+    coverage_floor = 1
+    formulary = "own.csv"
+    show_draft_rules = true
+    brand_mix = {b = 0.5, a = 0.25}
+    achievable_shares = {BR01 = 0.5}
+    """
+    config = read_config(written(tmp_path, text), home=tmp_path, out=tmp_path)
+    settings = json.loads(json.dumps(config.settings()))
+    assert settings == config.settings()
+    assert settings.keys() == Config.__dataclass_fields__.keys() - {"home", "out"}
+    assert list(settings["brand_mix"]) == ["a", "b"]
+    assert settings["formulary"] == "own.csv"
+    assert config_from_settings(settings, tmp_path, tmp_path) == config
+    assert config_from_settings(Config(home=tmp_path, out=tmp_path).settings(), tmp_path, tmp_path) == Config(
+        home=tmp_path, out=tmp_path
+    )
+
+
+def test_settings_that_are_none_of_ours_are_refused(tmp_path):
+    with pytest.raises(DefinitionError, match=r"the settings: unknown key home") as caught:
+        config_from_settings({"home": "x", "draws": "many", "is_scope_given": 1}, tmp_path, tmp_path)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["99999999999-01", "1999-12", "2101-01", "0-1", "x" * 500])
+def test_a_month_outside_the_years_is_one_sentence(text):
+    with pytest.raises(DefinitionError, match=r"is not a month\. Write it as 2026-01\.") as caught:
+        parse_month(text)
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("text", ["2000-01", "2100-12"])
+def test_the_first_and_the_last_month_are_taken(text):
+    assert parse_month(text).strftime("%Y-%m") == text

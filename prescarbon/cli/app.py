@@ -17,6 +17,7 @@ from prescarbon.manifest import to_json
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+TABLE = click.Path(dir_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -137,9 +138,8 @@ MONTH = click.option(
     help="Last month; default the newest loaded.",
     callback=lambda _context, _option, text: parse_month(text) if text else None,
 )
-TO = click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), help="Write CSV, XLSX, Parquet or JSON by the ending."
-)
+TO = click.option("--to", type=TABLE, help="Write CSV, Parquet or JSON by the ending.")
+TO_BOOK = click.option("--to", type=TABLE, help="Write CSV, XLSX, Parquet or JSON by the ending.")
 LEVEL = click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
 ORGANISATION = click.option("--organisation", metavar="CODE", help="One organisation alone.")
 logging.getLogger("fontTools").setLevel(logging.ERROR)

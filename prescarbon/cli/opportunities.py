@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, Commands, Say, cli, command
+from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Commands, Say, cli, command
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
@@ -18,7 +18,7 @@ from prescarbon.pipeline import opportunities as found_by
 @click.option("--rank-by", type=click.Choice(["kg", "gbp_per_kg", "effort"]), default="kg", help="What comes first.")
 @click.option("--include-off", is_flag=True, help="Also rules that are off by default.")
 @click.option("--signed-off-only", is_flag=True, help="Only rules a clinical role has signed off.")
-@TO
+@TO_BOOK
 @MONTH
 @JSON
 def opportunities(

@@ -110,10 +110,15 @@ def months_table(held: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{m['month']:8}{m['rows_in']:>12,}{m['rows_used']:>12,}{m['rows_rejected']:>10,}"
         f"{m['nic_gbp_in']:>18,.2f}{m['nic_gbp_used']:>18,.2f}{m['nic_gbp_rejected']:>14,.2f}"
-        f"  {m['source']} {m['file_name']} {m['hash'][:12]}"
+        f"  {_whence(m)} {m['file_name']} {m['hash'][:12]}"
         for m in held
     ]
     return "\n".join([head, *lines])
+
+
+def _whence(month: dict[str, Any]) -> str:
+    asked = month["practices_asked"]
+    return str(month["source"]) if asked is None else f"{month['source']} of {len(asked):,} practices"
 
 
 def taken_line(taken: Taken) -> str:

@@ -3,6 +3,7 @@
 import polars as pl
 
 KILOGRAMS = ("kg_low", "kg_co2e", "kg_high")  # always in this order
+DEVICE_DECIMALS = 6  # capsules make thirds of a device
 
 
 def known_sum(name: str) -> pl.Expr:

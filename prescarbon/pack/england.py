@@ -6,11 +6,12 @@ from datetime import date
 
 import polars as pl
 
-from prescarbon.model.activity import is_respiratory, read_quantities, reduce_to_activity
-from prescarbon.model.footprint import base_prices, estimate_footprint
+from prescarbon.model.activity import IS_INHALER, is_respiratory, read_quantities, reduce_to_activity
+from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.organisations import list_sizes_for
-from prescarbon.pipeline.evidence import Evidence
+from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
+from prescarbon.pipeline.evidence import Evidence, first_day, footprint_of, run_factors
 from prescarbon.store.months import Store
 from prescarbon.store.organisations import read_list_sizes
 
@@ -31,19 +32,20 @@ def england_figures(
     practices  a month with fewer practices and cost centres is no month of England; the same number of list sizes must
                be loaded before anything is divided by people (half of them: cost centres have no list)
     """
-    held = {date.fromisoformat(f"{m.month}-01"): m.practices for m in evidence.manifests}
+    held = {first_day(m): m.practices for m in evidence.manifests}
     if not period or any(held.get(month, 0) < practices for month in period):
         return None
     config, reference = evidence.config, evidence.reference
     respiratory = Store(config.home).scan(period).filter(is_respiratory()).with_columns(practice_code=pl.lit("England"))
     reduced = reduce_to_activity(respiratory).collect(engine="streaming").lazy()
-    activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect().lazy()
-    activity = activity.filter(pl.col("reads_as") != "not an inhaler")
-    factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
-    prices = base_prices(activity, config.base_months)
-    footprint = estimate_footprint(activity, reference.products, factors, reference.spend(), prices)
+    activity = read_quantities(reduced, reference.products, reference.not_inhalers).filter(IS_INHALER).collect()
+    prices = base_prices(activity.lazy(), config.base_months)
+    footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
     known = footprint.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
-    kg, devices = known.select(pl.col("kg_co2e").cast(pl.Float64).sum(), pl.col("devices").sum()).collect().row(0)
+    sums = known.select(
+        pl.col("kg_co2e").sum().cast(pl.Float64), exact_sum("devices", DEVICE_DECIMALS).alias("devices")
+    )
+    kg, devices = sums.row(0)
     lists = list_sizes_for(read_list_sizes(config.home), [period[-1]]).drop_nulls("patients")
     people, listed = lists.select(pl.col("patients").sum(), pl.len()).collect().row(0)
     return England(

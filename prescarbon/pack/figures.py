@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER
-from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
+from prescarbon.model.sums import DEVICE_DECIMALS, KILOGRAMS, exact_sum, known_sum
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
@@ -15,8 +15,8 @@ from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_TREND = 24
-DEVICES = exact_sum("devices", decimals=6)  # capsules make thirds of a device: millionths are the same in any order
-SUMS = [*(known_sum(n) for n in ("items", "nic_gbp", *KILOGRAMS)), DEVICES.alias("devices")]
+DEVICES = exact_sum("devices", DEVICE_DECIMALS).alias("devices")
+SUMS = [*(known_sum(n) for n in ("items", "nic_gbp", *KILOGRAMS)), DEVICES]
 CODE = "practice_code"
 Rows = Mapping[str, list[dict[str, Any]]]
 Intervals = Mapping[tuple[str, str, str], Interval | None]
@@ -134,7 +134,7 @@ def _totals(now: pl.DataFrame, footprint: pl.DataFrame) -> pl.DataFrame:
     sums = now.group_by(CODE).agg(
         known_sum("items"),
         known_sum("nic_gbp"),
-        covered_devices=exact_sum(pl.col("devices").filter(covered), decimals=6),
+        covered_devices=exact_sum(pl.col("devices").filter(covered), DEVICE_DECIMALS),
         covered_items=pl.col("items").filter(covered).sum(),
         inhaler_items=pl.col("items").filter(IS_INHALER).sum(),
         costed_gbp=pl.col("nic_gbp").filter(pl.col("kg_co2e").is_not_null()).sum(),

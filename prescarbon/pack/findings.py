@@ -12,7 +12,7 @@ from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.change import split_change
 from prescarbon.model.measures.comparison import funnel_of_means, judge_gate, spread_by
 from prescarbon.pack.england import England, england_figures
-from prescarbon.pipeline.evidence import REPORTED_LEVELS, Evidence
+from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
 from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
@@ -25,7 +25,6 @@ from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
-TREND_MEASURE = "kg_per_inhaler"
 SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words")
 
 

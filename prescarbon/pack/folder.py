@@ -31,19 +31,19 @@ def replacing_folder(final: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    draft = _draft_of(final)
-    old = final.with_name(f".{final.name}.old")
+    draft, old = _neighbours(final)
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if old.exists() and not final.exists():  # a run was killed between the two renames below
-            old.rename(final)
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
+        _begin(final)
         yield draft
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
             final.rename(old)
-        draft.rename(final)
+        try:
+            draft.rename(final)
+        except OSError:
+            if old.exists():
+                old.rename(final)  # the pack that stood here stands again
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise _cannot_write(final, error) from error
@@ -60,11 +60,9 @@ def adding_to_folder(final: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    draft = _draft_of(final)
+    draft, _ = _neighbours(final)
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
+        _begin(final)
         yield draft
         if final.exists():
             files = [file.relative_to(draft) for file in draft.rglob("*") if file.is_file()]
@@ -93,8 +91,19 @@ def last_pack(out: Path) -> Path | None:
     return next((f for f in sorted(out.glob("????-??"), reverse=True) if read_manifest(f) is not None), None)
 
 
-def _draft_of(final: Path) -> Path:
-    return final.with_name(f".{final.name}.{os.getpid()}.part")
+def _neighbours(final: Path) -> tuple[Path, Path]:
+    """The hidden folders beside it: the draft, and where the old one stands while the names change hands."""
+    return final.with_name(f".{final.name}.{os.getpid()}.part"), final.with_name(f".{final.name}.old")
+
+
+def _begin(final: Path) -> None:
+    """An empty draft; a pack that a killed run left between its two renames has its name again."""
+    draft, old = _neighbours(final)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if old.exists() and not final.exists():
+        old.rename(final)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
 
 
 def _cannot_write(final: Path, error: OSError) -> InputError:

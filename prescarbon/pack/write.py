@@ -151,7 +151,7 @@ def _write_whole(views: Views, faces: Faces, progress: Progress) -> list[Path]:
     _write_pages(views, faces, progress, of=len(views.pages) + len(views.pcns) + 1)
     ics = ics_page(views.findings, views.pages, views.pcns)
     faces.ics(ics)
-    shown = _write_index(views, faces, is_whole=True)
+    shown = _write_index(views, faces)
     write_tables(views.findings, views.pages, faces.folder / "data")
     progress(len(views.pages) + len(views.pcns) + 1, len(views.pages) + len(views.pcns) + 1)
     return shown
@@ -166,7 +166,7 @@ def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: 
             pages=tuple(p for p in views.pages if p in part.pages or (final / practice_address(p)).exists()),
             pcns=tuple(p for p in views.pcns if p in part.pcns or (final / pcn_address(p)).exists()),
         )
-        _write_index(held, faces, is_whole=False)
+        _write_index(held, faces, part_of=len(views.pages))
     return [practice_address(page) for page in part.pages]
 
 
@@ -179,12 +179,12 @@ def _write_pages(views: Views, faces: Faces, progress: Progress, *, of: int) -> 
         progress(done, of)
 
 
-def _write_index(views: Views, faces: Faces, *, is_whole: bool) -> list[Path]:
+def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> list[Path]:
     """The index over the practices of the views, in order of PCN and name; their addresses."""
     ordered = sorted(views.pages, key=lambda p: (p.pcn_name or "~", p.practice_name, p.practice_code))
     rows = [IndexRow(page, practice_address(page).as_posix()) for page in ordered]
     pcns = {pcn.pcn_code: pcn_address(pcn).as_posix() for pcn in views.pcns}
-    page = faces.html.index(rows, _totals(views.findings), pcns, is_whole=is_whole)
+    page = faces.html.index(rows, _totals(views.findings), pcns, part_of=part_of)
     (faces.folder / "index.html").write_text(page, "utf-8")
     return [practice_address(page) for page in ordered]
 

@@ -28,6 +28,7 @@ from prescarbon.tables.organisations import GROUP
 from prescarbon.tables.prescribing import FOOTPRINT, METHODS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
+TREND_MEASURE = "kg_per_inhaler"
 REPORTED_LEVELS = ("practice", "pcn", GROUP)
 
 
@@ -71,10 +72,21 @@ class Evidence:
         return any(m.is_synthetic for m in self.manifests)
 
     @cached_property
-    def values(self) -> pl.DataFrame:
-        """Table MEASURE_VALUES of every measure for practices, PCNs and the whole scope: each month, and the period."""
-        periods = [*((m, m) for m in self.months), (self.period[0], self.period[-1])]
-        return self.measure(self.reference.measures, REPORTED_LEVELS, periods)
+    def charted(self) -> frozenset[str]:
+        """Ids of the measures that a page draws month by month: the KPIs', and kg an inhaler of practices and PCNs."""
+        return frozenset(self.reference.kpis.collect()["measure_id"].drop_nulls()) | {TREND_MEASURE}
+
+    @cached_property
+    def charted_values(self) -> pl.DataFrame:
+        """Table MEASURE_VALUES of the charted measures at the reported levels: each month, and the period."""
+        months = [*((m, m) for m in self.months), (self.period[0], self.period[-1])]
+        return self.measure([m for m in self.reference.measures if m.id in self.charted], REPORTED_LEVELS, months)
+
+    @cached_property
+    def other_values(self) -> pl.DataFrame:
+        """Table MEASURE_VALUES of all other measures at the reported levels over the period."""
+        others = [m for m in self.reference.measures if m.id not in self.charted]
+        return self.measure(others, REPORTED_LEVELS, [(self.period[0], self.period[-1])])
 
     @cached_property
     def kilograms(self) -> pl.DataFrame:

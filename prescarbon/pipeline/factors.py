@@ -11,9 +11,11 @@ from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footprint import base_prices
+from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
 from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
 from prescarbon.reference.definitions import Reference, reference_of
-from prescarbon.reference.factors import HARMONISED, OwnSetRow
+from prescarbon.reference.factor_rows import OwnSetRow
+from prescarbon.reference.factors import HARMONISED
 from prescarbon.reference.sheets import read_sheet, rows_of
 from prescarbon.store.atomic import publishing, writing_to
 
@@ -74,7 +76,10 @@ def compare(config: Config, one: str, other: str) -> dict[str, Any]:
         factors, spend = run_factors(evidence.reference, replace(config, factor_set=name))
         inhalers = footprint_of(evidence.activity, evidence.reference, factors, spend, prices).filter(IS_INHALER)
         frames[name] = inhalers.group_by("series_code").agg(
-            pl.col("devices", "kg_co2e").sum(), pl.col("kg_co2e").count().alias("known"), pl.col("items").sum()
+            exact_sum("devices", DEVICE_DECIMALS).alias("devices"),
+            pl.col("kg_co2e").sum(),
+            pl.col("kg_co2e").count().alias("known"),
+            pl.col("items").sum(),
         )
     joined = frames[one].join(
         frames[other].select("series_code", "kg_co2e", "known"), on="series_code", suffix="_other"

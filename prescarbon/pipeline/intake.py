@@ -15,6 +15,7 @@ from prescarbon.source.files import take_file
 from prescarbon.source.organisation_files import kind_of
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.portal import Portal, PortalMonth, cheaper_route, needs_fetch
+from prescarbon.store.atomic import StoreError
 from prescarbon.store.months import MonthManifest, Published, Store, practices_missing
 from prescarbon.store.organisations import ImportedFile, read_organisation_rejects
 
@@ -126,7 +127,7 @@ def _fetch_month(
             remedy="Use --route file.",
         )
     if route == "auto":
-        route = cheaper_route(there, None if asked is None else len(asked), up_to=config.query_up_to)
+        route = cheaper_route(None if asked is None else len(asked), up_to=config.query_up_to)
 
     def show(done: int, of: int | None) -> None:
         progress(f"{there.month:%Y-%m}", done, of or 0)
@@ -136,16 +137,21 @@ def _fetch_month(
         got = portal.fetch_practices(there, asked, downloads, progress=show)
     else:
         got = portal.fetch_file(there, downloads, progress=show)
-    published = take_file(
-        store,
-        got.path,
-        source=f"portal {got.route}",
-        address=got.address,
-        last_modified=got.last_modified,
-        practices_asked=got.practices_asked,
-        replace=before is not None,
-        expect_month=there.month,
-    )
+    try:
+        published = take_file(
+            store,
+            got.path,
+            source=f"portal {got.route}",
+            address=got.address,
+            last_modified=got.last_modified,
+            practices_asked=got.practices_asked,
+            replace=before is not None,
+            expect_month=there.month,
+        )
+    except InputError as error:
+        if not isinstance(error, StoreError):
+            got.path.unlink(missing_ok=True)  # else the next fetch would take the same bad file for whole
+        raise
     got.path.unlink(missing_ok=True)  # the store holds every row now
     return published
 

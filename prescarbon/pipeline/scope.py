@@ -1,6 +1,6 @@
 """Which practices a run is about: the configured scope as practice codes, resolved here for report and fetch alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -54,7 +54,7 @@ def resolve_scope(config: Config, reference: Reference, practices: pl.LazyFrame)
     # the reference list too: an imported file may call a BLMK practice closed, its past months stay in scope
     known = pl.concat([practices, reference.blmk])
     words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)
-    return Scope(_codes(in_scope(known, expand_scope(config.scope))), words)
+    return Scope(_codes(in_scope(known, expand_scope(config.scope, reference.code_lists))), words)
 
 
 def scope_codes(config: Config) -> list[str] | None:
@@ -88,29 +88,16 @@ def scope_with_rows(
     return Scope(None, EVERYONE), (warning,)
 
 
-def expand_scope(scope: Sequence[str]) -> tuple[str, ...]:
-    """The scope with each "file:codes.txt" replaced by the codes in it (one a line, "#" begins a remark).
+def expand_scope(scope: Sequence[str], lists: Mapping[Path, Sequence[str]]) -> tuple[str, ...]:
+    """The scope with each "file:codes.txt" replaced by the codes in it.
 
-    Raises:
-        InputError: the file cannot be read or holds no code.
+    lists  Reference.code_lists
     """
-    entries: list[str] = []
+    expanded: list[str] = []
     for entry in scope:
-        if not entry.startswith("file:"):
-            entries.append(entry)
-            continue
-        path = Path(entry.removeprefix("file:"))
-        try:
-            lines = path.read_text("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                "this list of codes cannot be read.", where=str(path), remedy="Give a text file."
-            ) from error
-        codes = [code for line in lines if (code := line.partition("#")[0].strip())]
-        if not codes:
-            raise InputError("this list holds no code.", where=str(path), remedy="Write one practice code a line.")
-        entries.extend(codes)
-    return tuple(entries)
+        kind, _, name = entry.partition(":")
+        expanded += lists[Path(name)] if kind == "file" else [entry]
+    return tuple(expanded)
 
 
 def check_practice_code(code: str) -> str:

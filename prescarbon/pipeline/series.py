@@ -93,5 +93,6 @@ def _values(
     """From what the evidence holds where reports ask for the level, else measured now."""
     if level not in REPORTED_LEVELS:
         return evidence.measure(measures, [level], periods).lazy()
-    is_asked = pl.col("measure_id").is_in([m.id for m in measures]) & (pl.col("level") == level)
-    return evidence.values.lazy().filter(is_asked)
+    ids = {m.id for m in measures}
+    held = [evidence.charted_values] if ids <= evidence.charted else [evidence.charted_values, evidence.other_values]
+    return pl.concat(held).lazy().filter(pl.col("measure_id").is_in(ids) & (pl.col("level") == level))

@@ -12,7 +12,7 @@ from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import Fault, PrescarbonError
 from prescarbon.reference import proofs
 from prescarbon.reference.definitions import DOCUMENTS, TABLES, Reference, unchecked_reference, unknown_settings
-from prescarbon.reference.factors import OwnSetRow
+from prescarbon.reference.factor_rows import OwnSetRow
 from prescarbon.reference.files import find_reference
 from prescarbon.reference.formulary import formulary_sheet
 from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, read_codes
@@ -36,7 +36,8 @@ def reference_faults(config: Config) -> list[dict[str, Any]]:
         DefinitionError: there is no such folder.
     """
     reference = unchecked_reference(config)
-    faults = _folder_faults(reference) + _local_faults(reference)
+    faults = _folder_faults(reference)
+    faults += _local_faults(reference, faults)
     if config.factor_set not in reference.factor_sets():
         sets = ", ".join(reference.factor_sets())
         faults.append(Fault(FILE_NAME, 0, "factor_set", config.factor_set, f"is none of the sets {sets}"))
@@ -73,12 +74,10 @@ def _folder_faults(reference: Reference) -> list[Fault]:
         gather_wording(reference.files),
     ):
         faults += found
-    faults += _proven([partial(prove, reference) for prove in proofs.OVER_FILES], faults)
-    # a band is judged only where every kilogram can be made
-    return faults or list(proofs.implausible_factors(reference))
+    return faults + _proven([partial(prove, reference) for prove in proofs.OVER_FILES], faults)
 
 
-def _local_faults(reference: Reference) -> list[Fault]:
+def _local_faults(reference: Reference, known: list[Fault]) -> list[Fault]:
     """Faults of the user's own files, each by itself and against the definitions."""
     files, local = reference.files, reference.local
     named = ((local.excluded_products, ExcludedRow), (local.campaigns, CampaignRow), (local.kpi_returns, ReturnRow))
@@ -95,7 +94,7 @@ def _local_faults(reference: Reference) -> list[Fault]:
             against.append(partial(reference.unknown_kpis, sheet))
     if local.formulary:
         against.append(lambda: gather_switches(files, local.formulary)[1])
-    return faults + _proven(against, faults)
+    return faults + _proven(against, known + faults)
 
 
 def _proven(checks: Iterable[Proof], known: list[Fault]) -> list[Fault]:
@@ -105,6 +104,6 @@ def _proven(checks: Iterable[Proof], known: list[Fault]) -> list[Fault]:
         try:
             found += check()
         except PrescarbonError as error:
-            if not known:
+            if not known and not found:
                 found.append(Fault("reference", 0, "", "", str(error)))
     return found

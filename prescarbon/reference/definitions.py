@@ -17,7 +17,7 @@ from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference.cells import Row, schema_of
 from prescarbon.reference.documents import Document, content_of
-from prescarbon.reference.factors import Bands
+from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
 from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
 from prescarbon.reference.measures import REMEDY as MEASURES_REMEDY
@@ -32,8 +32,8 @@ from prescarbon.reference.products import (
     products_of,
     series_of,
 )
+from prescarbon.reference.rule_keys import DoseRow
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
-from prescarbon.reference.rules import DoseRow
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, gather_switches
@@ -50,10 +50,10 @@ TABLES: Mapping[str, type[Row]] = {
     "products/not-inhalers.csv": NotInhalerRow,
     "products/without-factor.csv": WithoutFactorRow,
     "products/code-changes.csv": CodeChangeRow,
-    "factors/inhalers.csv": factors_.ComponentRow,
-    "factors/brand-mix.csv": factors_.BrandMixRow,
-    "factors/gwp100.csv": factors_.GwpRow,
-    "factors/spend.csv": factors_.SpendRow,
+    "factors/inhalers.csv": ComponentRow,
+    "factors/brand-mix.csv": BrandMixRow,
+    "factors/gwp100.csv": GwpRow,
+    "factors/spend.csv": SpendRow,
     "switches/dose-categories.csv": DoseRow,
     "targets/targets.csv": TargetRow,
     "targets/kpis.csv": KpiRow,
@@ -104,11 +104,15 @@ class Reference:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of every file's name and bytes below the folder, in order, and of every imported factor set."""
+        """Hash of every file's name and bytes below the folder, in order, of every imported factor set and local file."""
         digest = hashlib.sha256()
         inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
-        for name, file in sorted(inside) + [(f.name, f) for f in self.imported]:
-            digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
+        own = [f for f in (*self.imported, *self.local.files) if f.is_file()]
+        for name, file in sorted(inside) + [(f.name, f) for f in own]:
+            try:
+                digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
+            except OSError as error:
+                raise DefinitionError(f"cannot be read ({error.strerror}).", where=name, remedy=REMEDY) from error
         return digest.hexdigest()
 
     @cached_property
@@ -271,7 +275,7 @@ class Reference:
     def set_sheet(self, name: str) -> Sheet:
         """A published or imported set with its faults."""
         file = self.set_files[name]
-        return self.files.sheet(file, factors_.OwnSetRow if file in self.imported else factors_.PublishedRow)
+        return self.files.sheet(file, OwnSetRow if file in self.imported else PublishedRow)
 
     def factor_sets(self) -> list[str]:
         """Names of the sets: harmonised, published, imported."""

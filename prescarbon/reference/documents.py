@@ -29,8 +29,7 @@ def content_of(document: Document[Shape]) -> Shape:
         DefinitionError: naming every fault of the file.
     """
     refuse(document.faults, DefinitionError, REMEDY)
-    if document.content is None:
-        raise AssertionError(document.name)  # no content only where there is a fault
+    assert document.content is not None  # only where there is a fault
     return document.content
 
 

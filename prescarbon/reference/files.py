@@ -31,7 +31,10 @@ class Files:
             OSError: it cannot be opened.
         """
         if file not in self._bytes:
-            self._bytes[file] = file.read_bytes()
+            try:
+                self._bytes[file] = file.read_bytes()
+            except ValueError as error:  # a name that no file can have
+                raise OSError(str(error)) from error
         return self._bytes[file]
 
     def name_of(self, file: Path) -> str:
@@ -48,6 +51,11 @@ class Files:
                 found = no_sheet(name, model, Fault(name, 0, "", "", _unreadable(error)))
             self._sheets[file] = found
         return self._sheets[file]
+
+    @property
+    def held(self) -> Mapping[Path, bytes]:
+        """Every file read so far."""
+        return self._bytes
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -106,5 +114,8 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 def read_typed(file: Path, schema: Mapping[str, Dtype]) -> pl.LazyFrame:
     """A CSV with exactly these columns, each cell of its type; an empty cell is null."""
-    text = read_text(file)
-    return text.select(pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in schema.items()).lazy()
+    cells = [pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in schema.items()]
+    try:
+        return read_text(file).select(cells).lazy()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"cannot be read ({error}).", where=file.name) from error

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from prescarbon.reference.cells import ORGANISATION
+
 Item = TypeVar("Item")
 PATTERN = re.compile(r"[0-9A-Z]{2,15}|[0-9A-Z]{4,13}%[0-9A-Z]{2}")
+MOST = 10**9  # more than any count here, and within every integer column
 PREFIX = re.compile(r"[0-9A-Z]{1,15}")
 # a page speaks of people and of items; nobody is moved without a review
 BANNED = re.compile(r"\bpatients?\b|\b(bulk|blanket|mass|wholesale)[\s-]+(switch|change|conver)", re.IGNORECASE)
@@ -30,6 +33,12 @@ def among(values: Sequence[str] | pl.Enum) -> AfterValidator:
         return text
 
     return AfterValidator(judge)
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("is empty")
+    return items
 
 
 def _filled(text: str) -> str:
@@ -56,21 +65,29 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _organisation(text: str) -> str:
+    if not ORGANISATION.fullmatch(text):
+        raise ValueError("is no code of an organisation, like K81001")
+    return text
+
+
 def _address(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("is no web address")
     return text
 
 
-LIST: Any = Field(strict=False)  # TOML has lists and we keep tuples; the items stay strict
-FILLED_LIST: Any = Field(strict=False, min_length=1)
+# TOML has lists and we keep tuples; the items stay strict
+ListOf: TypeAlias = Annotated[tuple[Item, ...], Field(strict=False)]
+FilledList: TypeAlias = Annotated[tuple[Item, ...], Field(strict=False), AfterValidator(_some)]
 Filled = Annotated[str, AfterValidator(_filled)]
 PageWords = Annotated[str, AfterValidator(_fit_for_a_page)]
 FilledPageWords = Annotated[str, AfterValidator(_filled), AfterValidator(_fit_for_a_page)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+OrganisationCode = Annotated[str, AfterValidator(_organisation)]
 CodePrefix = Annotated[str, AfterValidator(_prefix)]
 Address = Annotated[str, AfterValidator(_address)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-AtLeastOne = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1, le=MOST)]
+NotNegative = Annotated[int, Field(ge=0, le=MOST)]

@@ -70,6 +70,12 @@ class LocalFiles:
     kpi_returns: Path | None = None
     code_lists: tuple[Path, ...] = ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that the user names."""
+        named = (self.formulary, self.excluded_products, self.campaigns, self.kpi_returns, *self.code_lists)
+        return tuple(file for file in named if file is not None)
+
 
 def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str) -> list[Fault]:
     """A fault for each cell of a column that holds what nobody declares."""

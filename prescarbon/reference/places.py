@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import polars as pl
-from pydantic import StringConstraints
 
 from prescarbon.reference.cells import Date, Organisation, Row, Text, one_of
 from prescarbon.reference.files import Files
-from prescarbon.reference.keys import LIST, Filled, Part
+from prescarbon.reference.keys import Filled, ListOf, OrganisationCode, Part
 from prescarbon.reference.sheets import rows_of
 from prescarbon.tables.organisations import PRACTICES, SETTINGS
 
@@ -29,7 +28,7 @@ class PlacePart(Part):
     legacy_ccg_code: Filled | None = None
     source_id: Filled
     source_id_closed: Filled | None = None
-    practice_codes: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{3,12}$")], ...], LIST] = ()
+    practice_codes: ListOf[OrganisationCode] = ()
 
 
 class BlmkRow(Row):

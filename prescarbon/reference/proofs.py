@@ -11,7 +11,8 @@ import polars as pl
 
 from prescarbon.errors import Fault
 from prescarbon.reference.definitions import DOCUMENTS, Reference
-from prescarbon.reference.factors import BASES, missing_gwp, unmixable
+from prescarbon.reference.factor_rows import BASES
+from prescarbon.reference.factors import missing_gwp, unmixable
 from prescarbon.reference.local import unknown_cells
 from prescarbon.reference.sheets import Sheet, rows_of
 
@@ -35,8 +36,7 @@ def sources(reference: Reference) -> Iterator[Fault]:
         used.add(source)
         if source not in known:
             yield Fault(file, line, column, source, NO_SOURCE)
-    texts = [f for f in sorted(reference.root.rglob("*")) if f.suffix in (".csv", ".toml") and f.name != "sources.toml"]
-    others = b"".join(reference.files.bytes_of(f) for f in texts)
+    others = b"".join(content for file, content in reference.files.held.items() if file.name != "sources.toml")
     for section in sorted(known - used):
         if section.encode() not in others:
             yield Fault("sources.toml", 0, section, "", "no row cites this source")
@@ -167,4 +167,5 @@ OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     ingredients,
     targets,
     places,
+    implausible_factors,
 )

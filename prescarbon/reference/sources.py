@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from prescarbon.reference.keys import LIST, Filled, Part
+from pydantic import PlainValidator
+
+from prescarbon.reference.keys import Filled, ListOf, Part
 
 NOT_STATED = "not stated"
 
@@ -23,6 +25,12 @@ class Source:
     published: str
 
 
+def _year_date_or_words(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | date | str) or not str(value).strip():
+        raise ValueError("must be a year, a date or words")
+    return value
+
+
 class SourcePart(Part):
     """A section of sources.toml as it stands."""
 
@@ -32,7 +40,7 @@ class SourcePart(Part):
     licence: Filled = NOT_STATED
     scope: Filled = NOT_STATED
     gwp_basis: Filled = NOT_STATED
-    published: int | date | Filled = NOT_STATED
+    published: Annotated[int | date | str, PlainValidator(_year_date_or_words)] = NOT_STATED
     accessed: date | None = None
 
 
@@ -41,7 +49,7 @@ class Correction(Part):
 
     source_id: Filled
     words: Filled
-    expect_absent_old_codes: Annotated[tuple[Filled, ...], LIST] = ()
+    expect_absent_old_codes: ListOf[Filled] = ()
 
 
 def sources_of(parts: dict[str, SourcePart]) -> dict[str, Source]:

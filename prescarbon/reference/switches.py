@@ -11,7 +11,8 @@ from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
 from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of
-from prescarbon.reference.rules import REMEDY, DoseRow, GuardsPart, gather_rules, guard_of
+from prescarbon.reference.rule_keys import DoseRow, GuardsPart
+from prescarbon.reference.rules import REMEDY, gather_rules, guard_of
 from prescarbon.reference.sheets import Sheet
 
 

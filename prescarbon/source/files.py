@@ -204,8 +204,6 @@ class _Reader:
             )
         except pl.exceptions.PolarsError:
             return self._parse_slowly(lines, places)
-        if table.width != len(places):
-            return self._parse_slowly(lines, places)
         return table.rename(dict(zip(table.columns, (name for _, name in places), strict=True)))
 
     def _parse_slowly(self, lines: bytes, places: list[tuple[int, str]]) -> pl.DataFrame:

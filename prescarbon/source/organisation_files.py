@@ -13,12 +13,13 @@ import fastexcel
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.source.organisation_tables import EPRACCUR_COLUMNS, READERS, STATUSES
+from prescarbon.source.organisation_tables import READERS, STATUSES
 from prescarbon.store.manifests import hash_of
 from prescarbon.store.organisations import Reading
 from prescarbon.tables.schema import judge
 
 MAY_BE = "It should be epraccur, ePCN, a list-size, practice map, sub-ICB lookup, IMD or QOF file as published."
+EPRACCUR_COLUMNS = 27
 SEASON_MONTHS = {"spring": 4, "summer": 7, "autumn": 10, "winter": 1}  # a season in a file name is its first month
 NAMED_MONTH = re.compile(r"(?<!\d)(20\d\d)[-_ ]?(0[1-9]|1[0-2])(?!\d)")
 NAMED_SEASON = re.compile(r"(20\d\d)[-_ ](spring|summer|autumn|winter)", re.IGNORECASE)

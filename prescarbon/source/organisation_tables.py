@@ -18,7 +18,6 @@ from prescarbon.tables.organisations import (
 )
 from prescarbon.tables.schema import Table
 
-EPRACCUR_COLUMNS = 27
 GP_PRACTICE = "4"  # epraccur column 26, prescribing setting
 STATUSES = {"A": True, "P": True, "C": False, "D": False}  # epraccur column 13: active, proposed, closed, dormant
 EXTRACT = "%d%b%Y"
@@ -47,8 +46,6 @@ def _count(column: str) -> pl.Expr:
 
 
 def _read_epraccur(raw: pl.DataFrame) -> Typed:
-    if raw.width != EPRACCUR_COLUMNS + 1:
-        raise InputError(f"epraccur has {EPRACCUR_COLUMNS} columns, this file has {raw.width - 1}.")
     setting = pl.col("column_26")
     rows = raw.select(
         "line",

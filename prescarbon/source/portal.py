@@ -65,7 +65,7 @@ def needs_fetch(portal_month: PortalMonth, held_last_modified: str | None) -> bo
     return portal_month.last_modified is not None and portal_month.last_modified != held_last_modified
 
 
-def cheaper_route(month: PortalMonth, practices: int | None, *, up_to: int = QUERY_UP_TO) -> Route:  # noqa: ARG001  # all months cost alike so far
+def cheaper_route(practices: int | None, *, up_to: int = QUERY_UP_TO) -> Route:
     """Query for a few practices, file for many; None stands for all of England, which is always the file.
 
     Reason: 86 practices are about 9 pages of rows; all 9,279 would be about 930, and the file holds them in one answer.

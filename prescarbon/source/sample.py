@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from prescarbon.store.tally import SYNTHETIC_MARK
+
 ICB, SUB_ICB = "SYNICB", "SYN01"
 COLUMNS = [
     "YEAR_MONTH",
@@ -120,7 +122,7 @@ def _practices(draw: np.random.Generator, count: int, pcns: int) -> pl.DataFrame
     return pl.DataFrame(
         {
             "practice_code": [f"Z9{n + 1:04d}" for n in number],
-            "practice_name": [f"SYNTHETIC PRACTICE {n + 1:02d}" for n in number],
+            "practice_name": [f"{SYNTHETIC_MARK}PRACTICE {n + 1:02d}" for n in number],
             "pcn": [f"SYN{n % pcns + 1:03d}" for n in number],
             "pcn_name": [f"SYNTHETIC PCN {n % pcns + 1:02d}" for n in number],
             "at": number,
@@ -253,9 +255,15 @@ def _fault_rows(places: pl.DataFrame) -> list[tuple[str, tuple[str, ...]]]:
         ("unreadable number", (*first, *ventolin, "one", "1", "1.", "1.50")),
         ("malformed BNF code", (*first, "03010", "SYNTHETIC malformed code", "", "1.", "1", "1.", "9.99")),
         ("unknown respiratory code", (*first, UNKNOWN_CODE, "SYNTHETIC unknown inhaler", "", "1.", "3", "3.", "30.00")),
-        ("unidentified prescriber", ("SYNTHETIC UNIDENTIFIED DOCTORS", NOBODY, *ventolin, "1.", "2", "2.", "3.00")),
-        ("dummy practice", ("SYNTHETIC DUMMY PRACTICE", DUMMY, *ventolin, "1.", "1", "1.", "1.50")),
-        ("cost centre that is no GP practice", ("SYNTHETIC OUT OF HOURS", NOT_GP, *ventolin, "1.", "4", "4.", "6.00")),
+        (
+            "unidentified prescriber",
+            (f"{SYNTHETIC_MARK}UNIDENTIFIED DOCTORS", NOBODY, *ventolin, "1.", "2", "2.", "3.00"),
+        ),
+        ("dummy practice", (f"{SYNTHETIC_MARK}DUMMY PRACTICE", DUMMY, *ventolin, "1.", "1", "1.", "1.50")),
+        (
+            "cost centre that is no GP practice",
+            (f"{SYNTHETIC_MARK}OUT OF HOURS", NOT_GP, *ventolin, "1.", "4", "4.", "6.00"),
+        ),
     ]
 
 
@@ -301,7 +309,7 @@ def _epraccur(places: pl.DataFrame, calendar: list[date]) -> pl.DataFrame:
         .otherwise(pl.lit(""))
     )
     others = pl.DataFrame(
-        {"practice_code": [NOT_GP], "practice_name": ["SYNTHETIC OUT OF HOURS"], "at": [-1], "setting": ["1"]}
+        {"practice_code": [NOT_GP], "practice_name": [f"{SYNTHETIC_MARK}OUT OF HOURS"], "at": [-1], "setting": ["1"]}
     )
     listed = pl.concat(
         [places.select("practice_code", "practice_name", "at", setting=pl.lit("4")), others], how="vertical_relaxed"

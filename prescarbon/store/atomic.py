@@ -10,18 +10,22 @@ from filelock import FileLock, Timeout
 from prescarbon.errors import InputError
 
 
+class StoreError(InputError):
+    """The folder cannot be written to, now or as it is; the file on its way in is not at fault."""
+
+
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """The block is the only writer of the store under this home folder, which exists.
 
     Raises:
-        InputError: another prescarbon is writing there; nobody waits.
+        StoreError: another prescarbon is writing there; nobody waits.
     """
     lock = FileLock(home / ".lock", timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise InputError("another prescarbon is writing to this store.", remedy="Wait until it ends.") from error
+        raise StoreError("another prescarbon is writing to this store.", remedy="Wait until it ends.") from error
     try:
         yield
     finally:
@@ -48,12 +52,12 @@ def settle(draft: Path, final: Path) -> None:
 
 @contextmanager
 def writing_to(folder: Path, remedy: str) -> Iterator[None]:
-    """Disk errors inside the block become one InputError; the folder is made where it is missing."""
+    """Disk errors inside the block become one StoreError; the folder is made where it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         words = error.strerror or str(error)
-        raise InputError(
+        raise StoreError(
             f"cannot be written to ({words}).", where=f"the folder {folder.name}", remedy=remedy
         ) from error

@@ -79,7 +79,8 @@ def read_manifest(file: Path) -> MonthManifest:
         raw = json.loads(file.read_text("utf-8"), parse_float=Decimal)
         manifest = MonthManifest(**{name: _as_declared(name, value, DECLARED[name]) for name, value in raw.items()})
         date.fromisoformat(f"{manifest.month}-01")
-        if manifest.month != file.stem or any(Path(n).name != n for n in (manifest.data, manifest.rejects)):
+        files = (manifest.data, manifest.rejects)
+        if manifest.month != file.stem or any(Path(n).name != n or not n.startswith(file.stem) for n in files):
             raise ValueError("it names another month or another folder")
     except KeyError as error:
         raise _no_manifest(file, f"it has a field {error} that this version does not know") from error

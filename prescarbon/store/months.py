@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 from prescarbon.errors import InputError, PrescarbonError
 from prescarbon.manifest import to_json
 from prescarbon.store.ahead import ahead
-from prescarbon.store.atomic import alone, publishing, settle, writing_to
+from prescarbon.store.atomic import StoreError, alone, publishing, settle, writing_to
 from prescarbon.store.manifests import (
     EVERY_OTHER,
     MonthManifest,
@@ -102,14 +102,15 @@ class Store:
         expect_month  the month the file was fetched for
 
         Raises:
-            InputError: no usable row, several months, another month than expected, a month already held from another
-                file, a full disk, another prescarbon at work in the same store, or the same file is held and damaged.
+            InputError: no usable row, several months, another month than expected, or a month already held from another
+                file.
+            StoreError: a full disk, another prescarbon at work in the same store, or the same file is held and damaged.
         """
         with writing_to(self.folder, REMEDY), alone(self.home):
             if same := next((m for m in self.months() if m.hash == incoming.hash), None):
                 check_expected(date.fromisoformat(f"{same.month}-01"), incoming, expect_month)
                 if fault := disagreement(same, self.folder):
-                    raise InputError(fault)
+                    raise StoreError(fault)
                 return Published("unchanged", self._learn(same, incoming))
             draft = self.folder / ".incoming.part"
             try:
@@ -151,7 +152,8 @@ class Store:
     def _write(self, incoming: Incoming, draft: Path) -> Tally:
         tally = Tally()
 
-        def rows(columns: list[str] | None, *_: object) -> Iterator[pl.DataFrame]:
+        # runs in a thread of polars, where coverage cannot look
+        def rows(columns: list[str] | None, *_: object) -> Iterator[pl.DataFrame]:  # pragma: no cover
             try:
                 sorted_out = (sort_out(chunk, incoming, tally) for chunk in incoming.chunks)
                 with closing(ahead(sorted_out)) as frames:

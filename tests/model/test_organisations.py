@@ -47,6 +47,21 @@ def test_history_of_one_practice_by_hand():
     ]
 
 
+def test_a_file_that_says_otherwise_on_that_very_day_is_believed_before_a_later_files_joining_date():
+    rows = dated(
+        """
+        as_of      | practice_code | practice_name | is_in_use | setting     | sub_icb_code | sub_icb_from
+        2017-08-01 | E81001        | A             | true      | GP practice | 06F          | 2013-04-01
+        2022-12-01 | E81001        | A             | true      | GP practice | M1J4Y        | 2017-08-01
+        """,
+        "as_of | practice_code | pcn_code",
+    ).collect()
+    assert rows.select("valid_from", "sub_icb_code").rows() == [
+        (date(2013, 4, 1), "06F"),
+        (date(2022, 12, 1), "M1J4Y"),
+    ]
+
+
 def test_open_closed_and_dormant_practices_are_labelled_and_kept():
     def state(month: date) -> dict[str, str]:
         return dict(practices_in_force(dated(), [month]).select("practice_code", "state").collect().rows())
@@ -60,6 +75,24 @@ def test_open_closed_and_dormant_practices_are_labelled_and_kept():
     assert (
         state(date(2025, 10, 1))["E81003"] == "not in use"
     )  # dormant in the file of October 2025, without a closing day
+
+
+def test_one_day_in_the_month_is_enough_to_be_active():
+    may = date(2025, 5, 1)
+    rows = rows_of(
+        PRACTICES,
+        """
+        practice_code | valid_from | valid_to   | opened     | closed
+        A81001        | 2020-01-01 | 9999-12-31 | 2025-05-31 |
+        A81002        | 2020-01-01 | 9999-12-31 | 2025-06-01 |
+        A81003        | 2020-01-01 | 9999-12-31 |            | 2025-05-01
+        A81004        | 2020-01-01 | 9999-12-31 |            | 2025-04-30
+        A81005        | 2020-01-01 | 2025-05-01 |            |
+        A81006        | 2020-01-01 | 2025-04-30 |            |
+        """,
+    )
+    states = practices_in_force(rows, [may]).collect()["state"].to_list()
+    assert states == ["active", "not open yet", "active", "closed", "active", "not in use"]
 
 
 def test_as_then_and_as_now_differ_and_what_is_assumed_is_said():

@@ -1,7 +1,7 @@
 """What the SRO's page adds: England as a landmark, places, returns that somebody sent in, restatements."""
 
+import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -9,10 +9,12 @@ from prescarbon.config import Config
 from prescarbon.pack import write as outputs
 from prescarbon.pack.england import england_figures
 from prescarbon.pack.ics import gases, place_rows
-from prescarbon.pack.practice import practice_pages
+from prescarbon.pack.write import make_views
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.kpis import kpi_rows
+from prescarbon.pipeline.kpis import held_against_targets
+from prescarbon.reference.files import find_reference
 from prescarbon.reference.wording import read_wording
+from prescarbon.tables.organisations import GROUP
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def test_england_is_every_prescriber_together(evidence):
     """Where the scope is all there is, England is the sum of its practices."""
     period = evidence.months[-12:]
     everyone = replace(evidence.config, scope=("all",))
-    pages = list(practice_pages(gather(everyone, months=24)))
+    pages = make_views(gather(everyone, months=24)).pages
     england = england_figures(evidence, period, practices=12)
     kilograms, devices = sum(p.inhaler_kg.central for p in pages), sum(p.inhalers for p in pages)
     assert england.kg_per_inhaler == pytest.approx(kilograms / devices)
@@ -39,50 +41,36 @@ def test_part_of_england_is_no_england(evidence):
     assert england_figures(evidence, (), practices=1) is None
 
 
-def test_england_and_what_an_earlier_run_said_stand_on_the_pages(home, evidence, tmp_path, monkeypatch):
+def test_england_and_what_an_earlier_run_said_stand_on_the_pages(home, tmp_path, monkeypatch):
     monkeypatch.setattr("prescarbon.pack.findings.england_figures", lambda e, p: england_figures(e, p, practices=12))
-    said = evidence.manifest("report")
-    other = tuple({**row, "inhalers": float(row["inhalers"]) + 1} for row in said.kg_by_month)
-    earlier = tmp_path / said.months[-1] / "manifest.json"
-    earlier.parent.mkdir()
-    earlier.write_text(replace(said, kg_by_month=other, gwp_basis="AR5").to_json(), "utf-8")
-
-    pack = outputs.write_report(Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True))
+    config = Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True)
+    outputs.write_report(replace(config, gwp_basis="AR5"))
+    pack = outputs.write_report(config)
     words = read_wording()
     assert words["beside"]["england"] in pack.pages[0].read_text("utf-8")
     assert words["beside"]["no_england"] not in pack.pages[0].read_text("utf-8")
     system = (pack.folder / "ics.html").read_text("utf-8")
-    assert "another GWP basis was chosen" in system
+    assert "gwp_basis was AR5, is AR6" in system
     assert words["ics"]["no_restatement"] not in system
 
 
 def test_places_hold_their_practices_and_the_rest_is_counted_in_none(evidence, tmp_path):
-    pages = list(practice_pages(evidence))
-    folder = tmp_path / "organisations"
-    folder.mkdir()
-    codes = '", "'.join(p.practice_code for p in pages[:4])
-    (folder / "places.toml").write_text(f'[here]\nname = "Here"\npractice_codes = ["{codes}"]\n')
-    moved = replace(evidence, reference=Elsewhere(evidence.reference, tmp_path))
-    here, nowhere = place_rows(moved, pages)
+    folder = shutil.copytree(find_reference(), tmp_path / "reference")
+    codes = '", "'.join(evidence.practices["practice_code"][:4])
+    source = next(iter(evidence.reference.sources))
+    place = f'[here]\nname = "Here"\nsource_id = "{source}"\npractice_codes = ["{codes}"]\n'
+    (folder / "organisations" / "places.toml").write_text(place)
+    views = make_views(gather(replace(evidence.config, reference=folder), months=24))
+    here, nowhere = place_rows(views.findings, views.pages)
     assert (here.name, here.practices, nowhere.practices) == ("Here", 4, 8)
-    assert here.inhaler_kg.central == pytest.approx(sum(p.inhaler_kg.central for p in pages[:4]), abs=0.01)
-    assert here.inhaler_kg.central + nowhere.inhaler_kg.central == pytest.approx(
-        sum(p.inhaler_kg.central for p in pages), abs=0.01
-    )
-
-
-class Elsewhere:
-    """The reference with another folder."""
-
-    def __init__(self, reference, root: Path) -> None:
-        self._reference, self.root = reference, root
-
-    def __getattr__(self, name: str):
-        return getattr(self._reference, name)
+    for row, pages in ((here, views.pages[:4]), (nowhere, views.pages[4:])):
+        assert row.inhaler_kg.central == pytest.approx(sum(p.inhaler_kg.central for p in pages), abs=0.01)
+        assert row.inhalers == pytest.approx(sum(p.inhalers for p in pages))
 
 
 def test_no_listed_place_gives_no_row(evidence):
-    assert list(place_rows(evidence, list(practice_pages(evidence)))) == []
+    views = make_views(evidence)
+    assert list(place_rows(views.findings, views.pages)) == []
 
 
 def test_a_return_that_was_sent_in_is_measured_and_the_others_wait(evidence, tmp_path):
@@ -90,7 +78,8 @@ def test_a_return_that_was_sent_in_is_measured_and_the_others_wait(evidence, tmp
     file.write_text(
         "organisation_code,level,period_start,period_end,kpi_id,value\nQHG,icb,2025-04-01,2026-03-01,annex-2,0.4\n"
     )
-    rows = {r["kpi_id"]: r for r in kpi_rows(replace(evidence, config=replace(evidence.config, kpi_returns=file)))}
+    told = held_against_targets(gather(replace(evidence.config, kpi_returns=file), months=24), GROUP)
+    rows = {r["kpi_id"]: r for r in told.rows}
     assert (rows["annex-2"]["value"], rows["annex-2"]["status"]) == (0.4, "measured")
     assert {rows[f"annex-{n}"]["status"] for n in (1, 3, 4, 5)} == {"awaiting return"}
 

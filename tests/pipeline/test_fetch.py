@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from prescarbon.cli import cli
+from prescarbon.store.atomic import alone
 from prescarbon.store.months import Store
 from tests.portal_server import CURRENT, Fault, Month, PortalServer, read_records, running, zipped
 from tests.source.test_files import text
@@ -152,6 +153,7 @@ def test_a_month_is_widened_by_the_practices_it_lacks_and_never_narrowed(server,
     asked = len(server.statements())
     assert "unchanged" in fetch(home, "--months", "2026-01", "--scope", "K81001")
     assert len(server.statements()) == asked
+    assert "portal query of 2 practices" in CliRunner().invoke(cli, ["months", "--home", str(home)]).stdout
 
 
 @pytest.mark.parametrize("words", [["--scope", "all", "--route", "file"], ["--scope", "all"]])
@@ -175,6 +177,14 @@ def test_a_month_held_whole_and_published_again_stays_whole(server, home):
     assert "restated" in fetch(home, "--months", "2026-01", "--scope", CODES)
     (held,) = Store(home).months()
     assert (held.practices, held.practices_asked, held.source) == (2, None, "portal file")
+
+
+def test_without_months_the_newest_is_fetched_and_then_what_is_newer(server, home):
+    fetch(home, "--scope", CODES)
+    assert [m.month for m in Store(home).months()] == ["2026-01"]
+    server.add(month("EPD_SNOMED_202602", "2026-02"))
+    fetch(home, "--scope", CODES)
+    assert [m.month for m in Store(home).months()] == ["2026-01", "2026-02"]
 
 
 @pytest.mark.usefixtures("server")
@@ -251,6 +261,24 @@ def test_a_month_of_another_name_is_refused_also_when_its_file_is_held(server, h
     server.months["EPD_SNOMED_202601"].zipped = server.months["EPD_SNOMED_202512"].zipped
     error = fetch(home, "--months", "2026-01", "--scope", "all", code=3)
     assert "holds 2025-12, not 2026-01" in error
+
+
+@pytest.mark.parametrize("bad", [text({"YEAR_MONTH": "2025-11"}), text({}).replace('"NIC"', '"NIC_GBP"')])
+def test_a_download_that_import_refuses_is_not_kept_for_the_next_fetch(server, home, bad):
+    january = server.months["EPD_SNOMED_202601"]
+    good, january.zipped = january.zipped, zipped(bad.encode())
+    fetch(home, "--months", "2026-01", "--scope", "all", code=3)
+    january.zipped = good  # put right under the same date
+    fetch(home, "--months", "2026-01", "--scope", "all")
+    assert [m.rows_used for m in Store(home).months()] == [3]
+
+
+def test_a_download_that_found_the_store_busy_is_kept(server, home):
+    home.mkdir()
+    with alone(home):
+        assert "another prescarbon is writing" in fetch(home, "--months", "2026-01", "--scope", "all", code=3)
+    fetch(home, "--months", "2026-01", "--scope", "all")
+    assert len(server.of("zip")) == 1
 
 
 @pytest.mark.usefixtures("server")

@@ -299,3 +299,8 @@ def test_faults_of_several_files_come_together(tmp_path):
     assert "a.toml: " in str(refused.value)
     assert "switches/b.toml: line 1: cannot be read as TOML" in str(refused.value)
     assert find_faults(REFERENCE) == []
+
+
+def test_a_good_guard_is_taken():
+    raw = {"id": "NG1", "reason": "r", "from_codes": ["0302"], "evidence_url": "https://example.org", "at_ratio": 1}
+    assert parse_guard(raw, "guards.toml").at_ratio == 1.0

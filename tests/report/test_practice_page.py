@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from prescarbon.manifest import RunManifest
+from prescarbon.pack.figures import build_figures
 from prescarbon.reference.wording import read_wording
 from prescarbon.report.faces import charts
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
@@ -12,7 +13,7 @@ from prescarbon.report.faces.safety import formula_safe, page_name
 from prescarbon.report.views import numbers
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import SignalPoint
-from prescarbon.report.views.practice import build_practice_pages
+from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.prescribing import FOOTPRINT
 from tests.frames import rows_of
 
@@ -76,8 +77,8 @@ def the_page(name: str = "Test surgery", sizes: dict | None = None):
     practices = {
         "K81001": {"practice_name": name, "setting": "GP practice", "pcn_name": "A PCN", "sub_icb_code": "M1J4Y"}
     }
-    (page,) = build_practice_pages(FOOT, {"0301011R0BEAIAP": HOSTILE}, practices, sizes or {}, INTERVALS)
-    return page
+    (figures,) = build_figures(FOOT, {"0301011R0BEAIAP": HOSTILE}, practices, sizes or {}, INTERVALS)
+    return PracticePage(**vars(figures))
 
 
 def test_headlines_by_hand():

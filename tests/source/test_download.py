@@ -148,7 +148,7 @@ def test_a_length_that_is_no_number_is_not_relied_on(server, fetch):
         ([Fault(body=b"<html>")], "the server sent a web page .HTML., not a ZIP"),
         ([Fault(body=b"x")], "the server sent something else, not a ZIP"),
         ([Fault(body=b"PK but no more")], "what came is not a whole ZIP"),
-        ([Fault(status=302, headers={"Location": "http://[bad"})], "cannot be fetched .InvalidURL."),
+        ([Fault(status=302, headers={"Location": "http://[bad"})], "cannot be fetched .ValueError."),
     ],
 )
 def test_a_fault_is_one_sentence_that_names_the_file_and_nothing_is_published(server, fetch, tmp_path, faults, says):

@@ -182,6 +182,12 @@ def test_a_line_end_inside_quotes_is_no_row_end_wherever_chunks_are_cut(store, t
     assert store.scan().collect()["items"].to_list() == list(range(1, 41))
 
 
+def test_a_chunk_that_ends_with_its_row_leaves_nothing_behind(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CHUNK_BYTES", 1)
+    manifest = take_file(store, put(tmp_path, text({}, {"NIC": "1.50"}))).manifest
+    assert (manifest.rows_used, manifest.nic_gbp_used) == (2, Decimal("10.50"))
+
+
 def cut_inside_nic() -> str:
     """A download that broke off where £1234.56 reads £12: nothing in the row itself says so."""
     whole = text({}, {"NIC": "1234.56"}).replace('"', "").replace("A, SURGERY", "A SURGERY")

@@ -7,15 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import FOREVER, in_scope, list_sizes_for, practices_in_force
 from prescarbon.pipeline.scope import expand_scope, read_practices
-from prescarbon.reference.places import default_scope
+from prescarbon.reference.definitions import read_reference, reference_of
 from prescarbon.source.organisation_files import kind_of, read_organisation_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.organisations import read_list_sizes, read_practice_traits
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 EPRACCUR_ROW = (
     '"E81001","A PRACTICE","Y61","QHG","","","","","","MK1 1AA","19740401","","A","B","M1J4Y","20210401","",'
     '"","","","","0","","M1J4Y","","4",""'
@@ -105,7 +105,7 @@ def test_any_order_gives_the_same_bytes_and_twice_changes_nothing(files: list[Pa
 @pytest.mark.real
 def test_blmk_in_february_2026(home: Path):
     """Counted in the files by hand: 86 rows of commissioner M1J4Y, status A, setting 4; 25 networks."""
-    force = practices_in_force(read_practices(home, REFERENCE), [date(2026, 2, 1)]).collect()
+    force = practices_in_force(read_practices(home, read_reference()), [date(2026, 2, 1)]).collect()
     assert force["practice_code"].is_unique().all()
     active = force.filter("is_active", pl.col("setting") == "GP practice", pl.col("sub_icb_code") == "M1J4Y")
     assert (active.height, active["pcn_code"].drop_nulls().n_unique()) == (86, 25)
@@ -116,7 +116,7 @@ def test_blmk_in_february_2026(home: Path):
 @pytest.mark.real
 def test_one_practice_in_its_network_at_two_dates(home: Path):
     """ePCN February 2026: Flitwick Surgery in U52875 to 31 March 2022, in U26493 from 23 April 2023."""
-    practices = read_practices(home, REFERENCE).filter(pl.col("practice_code") == "E81015")
+    practices = read_practices(home, read_reference()).filter(pl.col("practice_code") == "E81015")
     seen = {
         m: practices_in_force(practices, [m]).collect()["pcn_name"][0]
         for m in (date(2022, 3, 1), date(2022, 6, 1), date(2024, 1, 1))
@@ -131,7 +131,7 @@ def test_one_practice_in_its_network_at_two_dates(home: Path):
 @pytest.mark.real
 def test_four_practices_of_2017_with_their_commissioner_then_and_now(home: Path):
     codes = ["B85010", "B85054", "L84018", "L84073"]
-    practices = read_practices(home, REFERENCE).filter(pl.col("practice_code").is_in(codes))
+    practices = read_practices(home, read_reference()).filter(pl.col("practice_code").is_in(codes))
 
     def commissioners(membership: str) -> list[str]:
         return practices_in_force(practices, [date(2017, 9, 1)], membership).collect()["sub_icb_code"].to_list()
@@ -171,14 +171,14 @@ def test_traits_read_decimal_commas_and_thousand_dots(home: Path):
 def test_the_reference_list_is_what_the_published_files_say(real: Path, tmp_path: Path):
     geography = real / "geography"
     import_organisations([geography / "epraccur_2025-autumn.csv.gz", geography / "ePCN_2026-02.xlsx"], tmp_path)
-    from_files = in_scope(read_practices(tmp_path, REFERENCE), ["blmk"])
+    from_files = in_scope(read_practices(tmp_path, read_reference()), ["blmk"])
     recent = pl.col("closed").is_null() | (pl.col("closed") >= date(2017, 1, 1))
-    assert from_files.filter(recent).collect().equals(default_scope(REFERENCE).collect())
+    assert from_files.filter(recent).collect().equals(read_reference().blmk.collect())
 
 
 def test_the_reference_list_alone_serves_when_nothing_is_imported(tmp_path: Path):
-    practices = read_practices(tmp_path, REFERENCE).collect()
-    assert practices.equals(default_scope(REFERENCE).collect())
+    practices = read_practices(tmp_path, read_reference()).collect()
+    assert practices.equals(read_reference().blmk.collect())
     now = practices.filter(pl.col("valid_to") == FOREVER)
     assert now["practice_code"].n_unique() == now.height == 86
     assert now["pcn_code"].drop_nulls().n_unique() == 25
@@ -258,14 +258,71 @@ def test_an_unfinished_import_is_not_read_and_the_next_one_completes_it(tmp_path
     import_organisations([file], tmp_path)
     before = store_bytes(tmp_path)
     next((tmp_path / "organisations").glob("*.json")).unlink()  # as a kill between the two writes leaves it
-    assert "A81001" not in read_practices(tmp_path, REFERENCE).collect()["practice_code"]
+    assert "A81001" not in read_practices(tmp_path, read_reference()).collect()["practice_code"]
     assert import_organisations([file], tmp_path)[0].status == "imported"
     assert store_bytes(tmp_path) == before
 
 
+QOF = "PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "epraccur_2024-01.csv",
+            f"{EPRACCUR_ROW}\n{EPRACCUR_ROW},more\n",
+            "this epraccur file is broken (found more fields",
+        ),
+        (
+            "sizes.csv",
+            "EXTRACT_DATE,NUMBER_OF_PATIENTS\n01JAN2021,5\n",
+            "the list-size file has no column CODE or ORG_CODE",
+        ),
+        ("qof.csv", "practiceCode;AST_N_1819;COPD_N_1819\nE81001;1;2\n", "the QOF file has no column allAges_1819"),
+        (
+            "qof.csv",
+            "practiceCode;AST_N_;COPD_N_1819\nE81001;1;2\n",
+            "the QOF file has no column AST_N_ with a year such as 1819",
+        ),
+        ("qof.csv", QOF + "E81001,AST,5,100\n", "nothing says which month this file describes. Give --as-of YYYY-MM"),
+        ("other.csv", "A,B\n1,2\n", "this is no organisations file"),
+    ],
+)
+def test_a_file_that_lacks_what_it_should_have_is_named_with_the_lack(
+    name: str, content: str, says: str, tmp_path: Path
+):
+    with pytest.raises(InputError) as caught:
+        read_organisation_file(write(tmp_path / name, content))
+    assert str(caught.value).startswith(f"{name}: {says}")
+
+
+def test_names_in_latin_1_come_out_whole(tmp_path: Path):
+    file = tmp_path / "epraccur_2024-01.csv"
+    file.write_bytes(EPRACCUR_ROW.replace("A PRACTICE", "CAFÉ").encode("latin-1"))
+    assert read_organisation_file(file).rows["practice_name"].to_list() == ["CAFÉ"]
+
+
+def test_a_workbook_of_another_kind_is_none_of_them(tmp_path: Path):
+    pl.DataFrame({"A": [1]}).write_excel(tmp_path / "a.xlsx")
+    assert kind_of(tmp_path / "a.xlsx") is None
+
+
+def test_a_flipped_gz_is_none_of_them_and_no_traceback(tmp_path: Path):
+    content = bytearray(gzip.compress((EPRACCUR_ROW + "\n").encode() * 50, mtime=0))
+    content[12] ^= 0xFF
+    (tmp_path / "epraccur_2024-01.csv.gz").write_bytes(content)
+    assert kind_of(tmp_path / "epraccur_2024-01.csv.gz") is None
+
+
 def test_a_scope_file_is_a_list_of_codes(tmp_path: Path):
     codes = write(tmp_path / "codes.txt", "# ours\nE81001\n\nE81002  # by the river\npcn:U00001\n")
-    assert expand_scope(["blmk", f"file:{codes}"]) == ("blmk", "E81001", "E81002", "pcn:U00001")
+    assert expanded(["blmk", f"file:{codes}"], tmp_path) == ("blmk", "E81001", "E81002", "pcn:U00001")
     for bad in (tmp_path / "none.txt", write(tmp_path / "empty.txt", "# nothing\n")):
         with pytest.raises(InputError, match=bad.name):
-            expand_scope([f"file:{bad}"])
+            expanded([f"file:{bad}"], tmp_path)
+
+
+def expanded(scope: list[str], home: Path) -> tuple[str, ...]:
+    config = Config(home=home, out=home, scope=tuple(scope))
+    return expand_scope(config.scope, reference_of(config).code_lists)

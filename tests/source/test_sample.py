@@ -1,6 +1,7 @@
 """The SYNTHETIC sample: marked as such, in the published layout, the same each time, and with every planted fault."""
 
 import csv
+import gzip
 import re
 from collections import Counter
 from datetime import date
@@ -291,3 +292,21 @@ def test_one_practice_shifts_for_good_to_dry_powder(rows, catalogue):
     powder = rows.filter(pl.col("code").is_in(names["bnf_code"].to_list()) & (pl.col("practice") == "Z90008"))
     monthly = [n for _, n in powder.group_by("month").agg(pl.col("items").sum()).sort("month").iter_rows()]
     assert sum(monthly[16:]) / 8 > 1.5 * sum(monthly[:16]) / 16  # eight months of 24
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.csv.gz", "mine.parquet"])
+def test_the_sample_under_another_name_is_still_known_as_synthetic(tmp_path, name):
+    made = small(tmp_path / "made", practices=2, months=1)
+    file = tmp_path / name
+    if name.endswith(".parquet"):
+        cells(made.epd[0]).write_parquet(file)
+    else:
+        content = made.epd[0].read_bytes()
+        file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert take_file(Store(tmp_path / "home"), file).manifest.is_synthetic
+
+
+@pytest.mark.real
+def test_real_rows_are_not_synthetic(tmp_path, real):
+    for file in (real / "epd-2017" / "epd_201709.csv.gz", real / "epd-snomed-2026-01" / "epd_snomed_202601_rows.csv"):
+        assert not take_file(Store(tmp_path), file).manifest.is_synthetic

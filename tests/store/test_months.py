@@ -1,6 +1,7 @@
 """The store: what stands after a kill, a second import, a restatement, a full disk."""
 
 import errno
+import gzip
 import os
 import signal
 import subprocess
@@ -9,12 +10,14 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from prescarbon.errors import InputError
 from prescarbon.source.files import take_file
+from prescarbon.store import months
 from prescarbon.store.months import Store
-from tests.source.test_files import put, text
+from tests.source.test_files import put, text, zipped
 
 
 def tree(store: Store) -> dict[str, bytes]:
@@ -155,3 +158,65 @@ def test_verify_names_a_month_whose_rows_are_gone(store, tmp_path):
     store.scan().head(1).collect().write_parquet(store.folder / manifest.data)
     (sentence,) = store.verify()
     assert sentence.startswith("2026-01: 1 rows")
+
+
+def test_two_publishes_at_once_give_the_second_its_one_sentence(store, tmp_path):
+    first, second = put(tmp_path, text({}), "a.csv"), put(tmp_path, text({"YEAR_MONTH": "2025-12"}), "b.csv")
+    said: list[str] = []
+
+    def meanwhile(_: int) -> None:
+        if (store.home / "months").exists():  # the first is under way: its rows are being read
+            with pytest.raises(InputError) as caught:
+                take_file(Store(store.home), second)
+            said.append(str(caught.value))
+
+    assert take_file(store, first, progress=meanwhile).status == "published"
+    assert said == ["another prescarbon is writing to this store. Wait until it ends."]
+    assert [m.month for m in store.months()] == ["2026-01"]
+    assert take_file(store, second).status == "published"  # and the lock is let go
+
+
+SYNTHETIC_ROWS = text({"PRACTICE_NAME": "SYNTHETIC PRACTICE 01"}, {"PRACTICE_NAME": "A SURGERY"})
+
+
+@pytest.mark.parametrize("name", ["EPD_SNOMED_202601.csv", "a.csv.gz", "a.zip", "a.parquet"])
+def test_the_sample_is_known_by_its_own_mark_whatever_its_file_is_called(store, tmp_path, name):
+    if name.endswith(".parquet"):
+        pl.read_csv(SYNTHETIC_ROWS.encode(), infer_schema=False).write_parquet(tmp_path / name)
+    pack = {"a.csv.gz": gzip.compress, "a.zip": zipped}.get(name, bytes)
+    file = tmp_path / name if name.endswith(".parquet") else put(tmp_path, pack(SYNTHETIC_ROWS.encode()), name)
+    assert take_file(store, file).manifest.is_synthetic
+    assert store.months()[0].is_synthetic
+
+
+def test_rows_without_the_mark_are_real_whatever_their_file_is_called(store, tmp_path):
+    rows = text({"PRACTICE_NAME": "THE SYNTHETIC SURGERY"}, {"PRACTICE_NAME": ""})
+    assert not take_file(store, put(tmp_path, rows, "EPD_SYNTHETIC.csv")).manifest.is_synthetic
+
+
+def test_a_full_disk_while_rows_are_written_is_one_sentence(store, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(InputError, match=r"cannot be written to .No space left on device.. Free some space"):
+        take_file(store, put(tmp_path, text({})))
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_fault_of_ours_keeps_its_traceback(store, tmp_path, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(months, "sort_out", broken)
+    with pytest.raises(ZeroDivisionError):
+        take_file(store, put(tmp_path, text({})))
+    assert store.months() == []
+
+
+def test_a_scan_takes_the_months_asked_for(store, tmp_path):
+    for month in ("2025-12", "2026-01"):
+        take_file(store, put(tmp_path, text({"YEAR_MONTH": month}), f"{month}.csv"))
+    assert store.scan([date(2025, 12, 1)]).collect()["month"].to_list() == [date(2025, 12, 1)]
+    assert store.scan([date(2024, 12, 1)]).collect().is_empty()
+    assert store.scan().collect().height == 2

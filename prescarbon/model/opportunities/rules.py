@@ -7,9 +7,7 @@ from datetime import date
 import polars as pl
 
 from prescarbon.tables.opportunities import EFFORTS, RULE_KINDS
-from prescarbon.tables.schema import FOREVER
 
-FAR = FOREVER
 NEEDS_TARGET = ("product switch", "refill", "device reuse")
 
 

@@ -132,12 +132,15 @@ class HtmlPages:
         """The page of the whole scope, for the SRO."""
         return self._render("ics.html", page=page, faces=ICS_FACES)
 
-    def index(self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str], *, is_whole: bool = True) -> str:
+    def index(
+        self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str], *, part_of: int | None = None
+    ) -> str:
         """The index over all practices, grouped by PCN; pcns are the addresses of PCN pages by code.
 
-        is_whole  the pack has the SRO's page, the slide and the tables too
+        part_of  how many practices the run has, where the pack holds the pages of some: without totals, slide and tables
         """
-        return self._text("index.html", {}, rows=rows, totals=totals, pcns=pcns, is_whole=is_whole)
+        given = {"rows": rows, "totals": totals, "pcns": pcns, "part_of": part_of}
+        return self._text("index.html", {}, **given)
 
     def _render(self, template: str, **values: Any) -> Page:
         drawings = Drawings()

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from prescarbon.model.measures.comparison import (
     TRAITS,
@@ -103,17 +104,39 @@ def test_the_listed_take_no_part_and_get_no_word():
     assert table["value"][17] is None
 
 
+def test_nothing_prescribed_and_nothing_known_take_no_part_whatever_their_gate():
+    wide = proportions([(20, 100), (52, 100), (80, 100)] * 5)
+    with_none = funnel_of_proportions(pl.concat([wide, proportions([(0, 0)])]), BY).collect()
+    assert with_none["tau_squared"][0] > 0
+    assert_frame_equal(with_none[:15], funnel_of_proportions(wide, BY).collect())
+    assert with_none.select("value", "z", "verdict", "low_95", "high_998").row(15) == (None,) * 5
+    three = pl.LazyFrame({"mean": [16.0, 10.0, 12.0], "variance": [64.0, 36.0, 49.0], "count": [400.0, 100.0, 225.0]})
+    ranked = three.with_columns(measure_id=pl.lit("m"), gate=pl.lit("ranked").cast(GATES))
+    others = pl.LazyFrame(
+        {"mean": [0.0, None, 99.0], "variance": [None, 9.0, 9.0], "count": [0.0, 50.0, 50.0]},
+        schema_overrides={"mean": pl.Float64, "variance": pl.Float64},
+    ).with_columns(measure_id=pl.lit("m"), gate=pl.Series(["ranked", "ranked", "listed"], dtype=GATES))
+    judged = funnel_of_means(pl.concat([ranked, others]), BY).collect()
+    assert_frame_equal(judged[:3], funnel_of_means(ranked, BY).collect())
+    assert judged[3:]["z"].to_list() == [None] * 3
+
+
 def test_one_practice_alone_is_compared_with_nobody():
     assert funnel_of_proportions(proportions([(50, 100)]), BY).collect()["verdict"].to_list() == [None]
 
 
 def test_kg_per_inhaler_by_hand():
     footprint = pl.LazyFrame(
-        {"practice_code": ["A", "A", "B", "C"], "devices": [1.0, 3.0, 4.0, 1.0], "kg_co2e": [28, 36, 40, None]}
+        {
+            "practice_code": ["A", "A", "A", "B", "C", "D"],
+            "devices": [1.0, 3.0, 0.0, 4.0, 1.0, 1.0],
+            "kg_co2e": [28, 36, 0, 40, None, 5],
+        }
     ).with_columns(pl.col("kg_co2e").cast(KG))
     table = spread_by(footprint, ["practice_code"]).collect()
     # A: one of 28 kg and three of 12: mean 16, variance (144 + 3 × 16) ÷ 3 = 64; B: four of 10
-    assert table.rows() == [("A", 4.0, 16.0, 64.0), ("B", 4.0, 10.0, 0.0)]
+    # D: one inhaler has no spread about its mean
+    assert table.rows() == [("A", 4.0, 16.0, 64.0), ("B", 4.0, 10.0, 0.0), ("D", 1.0, 5.0, None)]
 
 
 def test_means_take_the_pooled_variance_where_all_inhalers_are_alike():
@@ -169,6 +192,28 @@ def test_nearest_practices_are_alike_in_every_trait():
         "The 2 nearest practices by list size (log), asthma register, deprivation (IMD): "
         "standardised differences, root mean square."
     )
+
+
+def test_list_sizes_are_alike_by_ratio_and_a_trait_that_says_nothing_counts_for_nothing():
+    traits = frame(
+        """
+        practice_code | patients | asthma_share | copd_share
+        A             | 1000     | 0.06         | 0.02
+        B             | 2000     | 0.06         |
+        C             | 4000     | 0.06         |
+        D             | 0        | 0.06         |
+        """,
+        patients=pl.Int64,
+        asthma_share=pl.Float64,
+        copd_share=pl.Float64,
+    )
+    peers, method = nearest_peers(traits, of=["B", "D"])
+    table = peers.collect()
+    # twice and half are as far; asthma shares are all one; copd is known of one practice only; D has no list
+    assert table["peer_code"].to_list() == ["A", "C"]
+    # ln 2 ÷ the standard deviation of ln 1000, ln 2000, ln 4000 (= ln 2) is 1; root of the mean of 1 and 0
+    assert table["distance"].to_list() == pytest.approx([0.5**0.5] * 2)
+    assert "list size (log), asthma register:" in method
 
 
 @settings(max_examples=20, deadline=None)

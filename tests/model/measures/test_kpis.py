@@ -89,6 +89,11 @@ low | high | expected | better | direction | is_current | track
 90  | 99   |          | lower  |           | true       | no judgement
     | 99   | 100      | lower  |           | true       | no judgement
 90  | 99   | 100      |        |           |            | no judgement
+90  | 100  | 100      | lower  |           | true       | on track
+100 | 110  | 100      | lower  |           | true       | not clear
+100 | 110  | 100      | higher |           | true       | on track
+90  | 100  | 100      | higher |           | true       | not clear
+90  | 99   | 100      | higher |           | true       | not on track
 """
 
 

@@ -95,8 +95,25 @@ def test_two_of_three_near_a_limit_on_one_side_only():
     assert flagged(both_sides, "is_near_limit") == []
 
 
-def test_a_series_that_never_moves_gives_no_signal():
-    assert not any(signals([0.1 + 0.2] * 30)[name].any() for name in SIGNALS)
+@pytest.mark.parametrize("value", [0.1 + 0.2, 0.0])
+def test_a_series_that_never_moves_gives_no_signal(value):
+    assert not any(signals([value] * 30)[name].any() for name in SIGNALS)
+
+
+def test_what_is_more_than_a_trend_points_to_its_side_of_the_mean():
+    # twelve steady points: mean 10, limits 6.4 and 13.6, the outer third above 12.4; then seven fall
+    def after_twelve(*fall: float) -> pl.DataFrame:
+        return signals([*STEADY[:12], *fall], baseline_points=12).tail(7)
+
+    outside = after_twelve(14.0, 9.9, 9.8, 9.7, 9.6, 9.5, 9.4)
+    assert outside.select("is_outside", "is_trend", "direction").row(0) == (True, True, 1)
+    assert outside["direction"].to_list()[1:] == [-1] * 6
+    shift = after_twelve(12.2, 12.1, 12.0, 11.9, 11.8, 11.7, 11.6)
+    assert shift.filter("is_shift", "is_trend", ~pl.col("is_near_limit"))["direction"].to_list() == [1] * 7
+    near = after_twelve(13.0, 12.9, 12.8, 9.9, 9.8, 9.7, 9.6)
+    assert near["is_near_limit"].to_list() == [True] * 3 + [False] * 4
+    assert near["is_trend"].all()
+    assert near["direction"].to_list() == [1] * 3 + [-1] * 4
 
 
 def test_nought_of_nought_is_no_point_and_a_gap_makes_no_moving_range():

@@ -62,6 +62,31 @@ def test_a_practice_that_acted_too_is_no_comparator():
     assert got["comparators"].to_list() == [9, 9]
 
 
+def test_the_month_of_the_start_is_in_neither_side_and_the_fifth_after_it_is():
+    months = {"2025-02": 100, "2025-06": 100, "2025-07": 999, "2025-12": 55}
+    lines = [f"{m}-01 | P0 | {VENTOLIN} | {n}" for m, n in months.items()]
+    others = [f"{m} | C1 | {VENTOLIN} | 100" for m in MONTHS]
+    rows = footprint("month | practice_code | bnf_code | devices\n" + "\n".join(lines + others))
+    got = evaluate_actions(
+        ONE, (rule(),), rows, products(), practices("P0", "C1"), last_month=date(2025, 12, 1), months=5
+    ).collect()
+    # February and June of the five months before: 40 a month; of the five after only December has any: 11 a month
+    assert got.select("before", "after", "months_after").row(0) == (40.0, 11.0, 5)
+
+
+def test_eight_comparators_are_enough_for_an_interval_and_seven_are_not():
+    found = {n: effect({"P0": (100, 60), **dict(list(OTHERS.items())[:n])}, ONE).row(0, named=True) for n in (7, 8)}
+    assert [found[n]["effect_low"] is None for n in (7, 8)] == [True, False]
+
+
+def test_no_month_after_and_nothing_before_give_no_change():
+    last = log(("P0", "X1", date(2025, 12, 3), "r"))
+    got = effect({"P0": (100, 60), **OTHERS}, last).row(0, named=True)
+    assert (got["months_after"], got["change"], got["effect"]) == (0, None, None)
+    nothing = effect({"P0": (0, 60), **OTHERS}, ONE).row(0, named=True)
+    assert (nothing["before"], nothing["change"]) == (0.0, None)
+
+
 def test_few_comparators_give_no_interval_and_a_short_history_no_effect():
     got = effect({"P0": (100, 60), "C1": (100, 100)}, ONE).row(0, named=True)
     assert (got["effect"], got["effect_low"]) == (pytest.approx(-0.4), None)

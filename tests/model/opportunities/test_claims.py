@@ -218,8 +218,36 @@ def test_a_share_agreed_locally_takes_the_place_of_the_rules():
     assert line(lines([r], FOUR, MEMBERS), "X1")["kg_expected"] == kg(40 * 16)
     got = line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0.25}), "X1")
     assert (got["kg_expected"], got["achievable_share"]) == (kg(100 * 16), 0.25)
+    assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0}), "X1")["kg_expected"] == kg(0)
+    assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 1}), "X1")["kg_expected"] == kg(400 * 16)
+    with pytest.raises(InputError, match=r"X1 = -0\.1"):
+        lines([r], FOUR, MEMBERS, achievable_shares={"X1": -0.1})
     with pytest.raises(InputError, match="X1 = 25"):
         lines([r], FOUR, MEMBERS, achievable_shares={"X1": 25})
+
+
+def test_an_excess_that_no_peer_shows_leaves_the_expected_saving_unknown_too():
+    rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 300\nP1 | 0302000C0BPABBF | 100")
+    got = line(lines([over_use(achievable={"share": 0.5, "source": "a trial"})], rows), "T1")
+    assert (got["kg_theoretical"], got["kg_expected"], got["kg_to_peer"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(("devices", "nic"), [("0", "14.60"), ("10", "")])
+def test_a_target_without_units_or_without_a_cost_gives_no_price(devices, nic):
+    rows = footprint(f"""
+        practice_code | bnf_code   | devices   | items | nic_gbp
+        P1            | {VENTOLIN} | 100       | 80    | 150.00
+        P1            | {SALAMOL}  | {devices} | 9     | {nic}
+    """)
+    got = line(lines([rule()], rows), "X1")
+    assert (got["price_basis"], got["price_date"], got["cost_change_theoretical_gbp"]) == ("not known", None, None)
+
+
+def test_a_saving_whose_least_is_nothing_is_told_and_not_counted():
+    even = factors(f"key | kg_low | kg_co2e | kg_high\n{VENTOLIN} | 13 | 28 | 30\n{SALAMOL} | 11 | 12 | 13")
+    got = line(lines([rule()], footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100"), kg=even), "X1")
+    assert (got["kg_theoretical_low"], got["kg_theoretical"], got["kg_theoretical_counted"]) == (kg(0), kg(1600), kg(0))
+    assert (got["is_sign_stable"], got["gate_reason"]) == (False, "may save nothing over the range of the factors")
 
 
 def test_rules_on_the_same_inhaler_share_it_out_and_over_use_comes_first():

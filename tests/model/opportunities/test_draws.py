@@ -1,8 +1,11 @@
 """Savings drawn together, and how often a line keeps its place."""
 
+from datetime import date
+
 import polars as pl
 
 from prescarbon.model.opportunities.draws import tabulate_draws
+from prescarbon.tables.products import FACTORS
 from tests.model.switch_builders import MONTH, SALAMOL, VENTOLIN, factors, footprint, kg, line, lines, rule
 
 
@@ -30,6 +33,26 @@ def test_factors_become_draws_that_share_a_world():
     assert ((ventolin - 28) / 2 - (salamol - 12)).abs().max() < 1e-9
     again = tabulate_draws(factors(), shared, month=MONTH, seed=7, draws=50).collect()
     assert again.equals(drawn)
+
+
+def test_only_factors_of_devices_in_force_that_month_are_drawn():
+    dated = pl.concat(
+        [
+            factors(f"key | kg_low | kg_co2e | kg_high\n{VENTOLIN} | 26 | 28 | 30").with_columns(
+                valid_to=pl.lit(MONTH)
+            ),
+            factors(f"key | kg_low | kg_co2e | kg_high\n{VENTOLIN} | 1 | 2 | 3").with_columns(
+                valid_from=pl.lit(date(2025, 9, 2))
+            ),
+            factors("key | kg_low | kg_co2e | kg_high\n03 | 0.1 | 0.2 | 0.3").with_columns(
+                key_kind=pl.lit("spend").cast(FACTORS.schema["key_kind"])
+            ),
+        ]
+    )
+    alone = pl.LazyFrame(schema={"factor_id": pl.String, "shared_key": pl.String})
+    drawn = tabulate_draws(dated, alone, month=MONTH, seed=7, draws=20).collect()
+    assert drawn["bnf_code"].to_list() == [VENTOLIN] * 20
+    assert drawn["kg"].is_between(26, 30).all()
 
 
 def test_rank_stability_is_the_share_of_worlds_in_which_a_line_keeps_its_place():

@@ -4,9 +4,23 @@ from datetime import date
 
 import polars as pl
 
-from prescarbon.model.opportunities.lines import find_quiet, roll_up
+from prescarbon.model.opportunities.lines import find_quiet, roll_up, total_savings
 from prescarbon.tables.opportunities import OPPORTUNITIES
-from tests.model.switch_builders import FOUR, MEMBERS, VENTOLIN, footprint, kg, line, lines, options, practices, rule
+from tests.model.switch_builders import (
+    EASYHALER,
+    FOUR,
+    MEMBERS,
+    SALAMOL,
+    VENTOLIN,
+    footprint,
+    formulary,
+    kg,
+    line,
+    lines,
+    options,
+    practices,
+    rule,
+)
 
 
 def test_nothing_stands_out_is_said_of_whoever_has_no_ranked_line():
@@ -14,6 +28,19 @@ def test_nothing_stands_out_is_said_of_whoever_has_no_ranked_line():
     found = lines([rule()], rows, practices("P1", "P2", "P3"))
     everyone = pl.LazyFrame({"organisation_code": ["P1", "P2", "P3"]})
     assert find_quiet(found.lazy(), everyone).collect()["organisation_code"].to_list() == ["P2", "P3"]
+
+
+def test_a_line_names_the_target_found_and_a_total_says_how_many_are_ranked():
+    two = f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100\nP1 | {EASYHALER} | 1"
+    spacer = rule(
+        id="S1", kind="safety", family="s", dose=None, to={"words": "a spacer", "codes": ["21010230"]},
+        from_={"words": "pMDI", "codes": [VENTOLIN]},
+    )  # fmt: skip
+    named = formulary(SALAMOL).with_columns(product_name=pl.lit("Salamol CFC-free"))
+    found = lines([rule(), spacer], footprint(two), on_formulary=named)
+    assert (line(found, "X1")["to_words"], line(found, "S1")["to_words"]) == ("Salamol CFC-free", "a spacer")
+    totals = total_savings(found.lazy()).collect()
+    assert totals.select("level", "organisation_code", "lines", "ranked").rows() == [("practice", "P1", 2, 1)]
 
 
 def test_what_is_left_stands_beside_what_was():
