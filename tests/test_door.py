@@ -101,7 +101,7 @@ def test_kpis_are_those_of_the_command(home: Path, store: OpenStore, level: str)
 
 def test_months_and_scope_choose_the_rows(store: OpenStore):
     everything = store.footprint(scope="all").collect()
-    codes = everything["practice_code"].unique().sort()[-2:].to_list()  # the first is "-", what no practice prescribed
+    codes = everything["practice_code"].unique().sort()[1:3].to_list()  # the first is "-", what no practice prescribed
     some = store.footprint(scope=codes, months="2025-11:").collect()
     assert some["practice_code"].unique().sort().to_list() == codes
     assert some["month"].dt.strftime("%Y-%m").unique().sort().to_list() == ["2025-11", "2025-12", "2026-01"]
