@@ -13,7 +13,6 @@ from prescarbon.pack import write as outputs
 from prescarbon.pack.findings import Views
 from prescarbon.pack.tables import write_tables
 from prescarbon.pipeline.evidence import gather
-from prescarbon.reference.wording import read_wording
 from prescarbon.report.faces.html import HtmlPages
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.sheets import pcn_sheets, practice_sheets
@@ -46,7 +45,7 @@ def main() -> None:
         laps = Laps()
         evidence = gather(config, months=24)
         laps.lap("store to footprint")
-        words, manifest = read_wording(evidence.reference.root), evidence.manifest("report")
+        words, manifest = evidence.reference.wording, evidence.manifest("report")
         views = Views(evidence, list(outputs.practice_pages(evidence)), words)
         pages = list(views.practices())
         pcns = list(views.pcns(pages))

@@ -141,11 +141,24 @@ def config_from_settings(settings: Mapping[str, Any], home: Path, out: Path) -> 
         DefinitionError: a setting is not one of ours, or its value is wrong: all at once.
     """
     typed, faults = _typed(settings, "the settings", ("home", "out"))
-    _refuse(faults)
+    refuse_settings(faults)
     return Config(home=home, out=out, **typed)
 
 
-def read_config(
+def read_config(file: Path | None = None, **given: Any) -> Config:
+    """Config from a file (else ./prescarbon.toml where it exists) under the command line's own values.
+
+    given  what `config_and_faults` takes
+
+    Raises:
+        DefinitionError: the file is no TOML, or keys or values are not ours: all at once.
+    """
+    config, faults = config_and_faults(file, **given)
+    refuse_settings(faults)
+    return config
+
+
+def config_and_faults(
     file: Path | None = None,
     *,
     home: Path | None = None,
@@ -153,31 +166,23 @@ def read_config(
     scope: str | None = None,
     factor_set: str | None = None,
     gwp_basis: str | None = None,
-) -> Config:
-    """Config from a file (else ./prescarbon.toml where it exists) under the command line's own values.
+) -> tuple[Config, list[Fault]]:
+    """The same with every fault of it; a wrong key has its default.
 
     Home: --home, else PRESCARBON_HOME, else the user's data folder. Out: --out, else PRESCARBON_OUT, else ./reports.
-
-    Raises:
-        DefinitionError: the file is no TOML, or keys or values are not ours: all at once.
     """
     found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
     in_file, faults = _of_file(found) if found else ({}, [])
     on_the_line = {"scope": scope, "factor_set": factor_set, "gwp_basis": gwp_basis}
-    given = {key: value for key, value in on_the_line.items() if value is not None}
-    on_line, more = _typed(given, "the command line", NOT_IN_THE_FILE)
-    _refuse([*faults, *more])
-    return Config(
+    named = {key: value for key, value in on_the_line.items() if value is not None}
+    on_line, more = _typed(named, "the command line", NOT_IN_THE_FILE)
+    config = Config(
         home=home or _folder("PRESCARBON_HOME") or user_data_path("prescarbon", appauthor=False),
         out=out or _folder("PRESCARBON_OUT") or Path("reports"),
         is_scope_given="scope" in {**in_file, **on_line},
         **{**in_file, **on_line},
     )
-
-
-def config_faults(file: Path) -> list[Fault]:
-    """Every fault of a configuration file: key, value, and the reason with the key's sentence."""
-    return _of_file(file)[1]
+    return config, [*faults, *more]
 
 
 def _of_file(file: Path) -> tuple[dict[str, Any], list[Fault]]:
@@ -203,7 +208,8 @@ def _typed(raw: Mapping[str, Any], where: str, but: tuple[str, ...]) -> tuple[di
             whole = repr(given[key])
             value = whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}…"
             faults.append(Fault(where, 0, key, value, f"{fault.reason}. {words[key]}"))
-        return {}, faults
+        sound = {key: value for key, value in given.items() if key not in {fault.column for fault in faults}}
+        return _typed(sound, where, but)[0], faults
 
 
 LONGEST = 100  # characters of a value that a message shows whole
@@ -217,7 +223,8 @@ def _model() -> type[BaseModel]:
     return create_model("Settings", __config__=ConfigDict(strict=True), **keys)
 
 
-def _refuse(faults: list[Fault]) -> None:
+def refuse_settings(faults: list[Fault]) -> None:
+    """Raise one DefinitionError that names every fault of the settings; nothing where there is none."""
     if faults:
         said = [f"{f.column} = {f.value} is not allowed: {f.reason}" if f.value else f.reason for f in faults]
         raise DefinitionError("\n".join(f"{f.file}: {text.rstrip('.')}." for f, text in zip(faults, said, strict=True)))

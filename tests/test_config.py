@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from prescarbon.config import Config, config_faults, config_from_settings, parse_month, parse_months, read_config
-from prescarbon.errors import DefinitionError
+from prescarbon.config import Config, config_and_faults, config_from_settings, parse_month, parse_months, read_config
+from prescarbon.errors import DefinitionError, Fault
+
+
+def faults_of(file: Path) -> list[Fault]:
+    return config_and_faults(file)[1]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -96,7 +100,7 @@ def test_every_key_is_tried():
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
 def test_a_wrong_value_of_any_key_is_one_sentence_with_the_keys_own(tmp_path, key, value):
     file = written(tmp_path, f"{key} = {value}\n")
-    (fault,) = config_faults(file)
+    (fault,) = faults_of(file)
     assert (fault.file, fault.column) == ("prescarbon.toml", key)
     assert Config.__dataclass_fields__[key].metadata["words"] in fault.reason
     with pytest.raises(DefinitionError, match=rf"^prescarbon\.toml: {key} = .* is not allowed: ") as caught:
@@ -123,18 +127,18 @@ def test_a_file_that_is_no_toml_is_one_sentence(tmp_path, text):
         file.write_bytes(text)
     with pytest.raises(DefinitionError, match="cannot be read as TOML"):
         read_config(file, home=tmp_path)
-    assert len(config_faults(file)) == 1
+    assert len(faults_of(file)) == 1
 
 
 def test_a_long_value_is_shortened(tmp_path):
     shares = ", ".join(f"R{n} = 2" for n in range(200))
-    faults = config_faults(written(tmp_path, f"achievable_shares = {{{shares}}}"))
+    faults = faults_of(written(tmp_path, f"achievable_shares = {{{shares}}}"))
     assert len(faults) == 200
     assert all(len(fault.value) < 120 for fault in faults)
 
 
 def test_a_good_file_has_no_fault(tmp_path):
-    assert config_faults(written(tmp_path, "coverage_floor = 1\nportal = 'http://127.0.0.1:8000/api'")) == []
+    assert faults_of(written(tmp_path, "coverage_floor = 1\nportal = 'http://127.0.0.1:8000/api'")) == []
     assert read_config(written(tmp_path, 'scope = "gp"'), home=tmp_path).scope == ("gp",)
 
 

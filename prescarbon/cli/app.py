@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from prescarbon import __version__
-from prescarbon.config import GWP_BASES, parse_month, read_config
+from prescarbon.config import GWP_BASES, config_and_faults, parse_month, refuse_settings
 from prescarbon.errors import PrescarbonError
 from prescarbon.manifest import to_json
 
@@ -55,11 +55,12 @@ FIGURES = ("scope", "factor_set", "gwp_basis")  # what every figure depends on
 
 
 def command(
-    group: click.Group = cli, name: str | None = None, *, obeys: Sequence[str] = ()
+    group: click.Group = cli, name: str | None = None, *, obeys: Sequence[str] = (), tells_faults: bool = False
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """A command that is given a Config and a Say.
 
-    obeys  which of the SHARED options change its answer: the others it does not take
+    obeys         which of the SHARED options change its answer: the others it does not take
+    tells_faults  it is given the faults of the configuration too; any other command is refused for them
     """
 
     def wrap(function: Callable[..., Any]) -> click.Command:
@@ -69,7 +70,12 @@ def command(
         @functools.wraps(function)
         def run(config_file: Path | None, quiet: bool, **given: Any) -> Any:
             own = {key: given.pop(key, None) for key in ("home", "out", *SHARED)}
-            return function(read_config(config_file, **own), Say(quiet=quiet), **given)
+            config, faults = config_and_faults(config_file, **own)
+            if tells_faults:
+                given["faults"] = faults
+            else:
+                refuse_settings(faults)
+            return function(config, Say(quiet=quiet), **given)
 
         for option in reversed(obeys):
             run = SHARED[option](run)

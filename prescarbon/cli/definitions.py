@@ -1,5 +1,6 @@
 """Commands about the definitions: reference data and factor sets."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from prescarbon.cli import text
 from prescarbon.cli.app import FILE, JSON, Commands, Say, cli, command
 from prescarbon.config import Config
-from prescarbon.manifest import to_json
+from prescarbon.errors import DefinitionError, Fault
 from prescarbon.pipeline import factors as factors_
 from prescarbon.reference import checks
 
@@ -17,19 +18,17 @@ def reference() -> None:
     """Factors, products, rules: the definitions."""
 
 
-@command(reference, "check")
+@command(reference, "check", tells_faults=True)
 @JSON
-def reference_check(config: Config, say: Say, as_json: bool) -> None:
-    """Prove the reference data: schema, sources, validity, intervals, coverage of every code seen."""
-    faults = checks.reference_faults(config)
-    if as_json:
-        say.result(to_json(faults).rstrip())
-    else:
-        for fault in faults:
-            say.result("{file}, line {line}, column {column}: {value!r}: {reason}".format(**fault))
-        say.remark(f"{len(faults)} faults in the reference data.")
-    if faults:
-        raise SystemExit(5)
+def reference_check(config: Config, say: Say, faults: list[Fault], as_json: bool) -> None:
+    """Prove the definitions, prescarbon.toml and the files it names: every fault at once, with its place."""
+    found = [*faults, *(Fault(**fault) for fault in checks.reference_faults(config))]
+    lines = "\n".join(f"{fault.file}: {fault}" for fault in found)
+    if as_json or found:
+        say.answer([asdict(fault) for fault in found], lambda: lines, as_json=as_json)
+    say.remark(f"{len(found)} faults in the definitions.")
+    if found:
+        raise SystemExit(DefinitionError.exit_code)
 
 
 @cli.group(cls=Commands)

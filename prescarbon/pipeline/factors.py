@@ -16,7 +16,8 @@ from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.reference.factor_rows import OwnSetRow
 from prescarbon.reference.factors import HARMONISED
-from prescarbon.reference.sheets import read_sheet, rows_of
+from prescarbon.reference.files import Files
+from prescarbon.reference.sheets import rows_of
 from prescarbon.store.atomic import publishing, writing_to
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
@@ -119,11 +120,11 @@ def import_set(config: Config, file: Path, name: str | None) -> dict[str, Any]:
         raise InputError(
             f"{chosen!r} cannot be the name of a set.", remedy="Use --name with small letters, digits and -."
         )
-    content = file.read_bytes()
-    rows = rows_of(read_sheet(content, file.name, OwnSetRow), InputError)
+    files = Files(file.parent)
+    rows = rows_of(files.sheet(file, OwnSetRow), InputError)
     final = config.home / "factors" / f"{chosen}.csv"
     with writing_to(final.parent, "Choose another folder with --home."), publishing(final) as draft:
-        draft.write_bytes(content)
+        draft.write_bytes(files.bytes_of(file))
     return {"factor_set": chosen, "factors": rows.height, "kind": "imported"}
 
 

@@ -59,11 +59,6 @@ def kind_of(model: type[Row], column: str) -> Kind:
     return next(part for part in found if isinstance(part, Kind))
 
 
-def may_be_empty(model: type[Row], column: str) -> bool:
-    """True where an empty cell is allowed: it is not known."""
-    return type(None) in get_args(model.model_fields[column].annotation)
-
-
 def schema_of(model: type[Row]) -> dict[str, Dtype]:
     """Column → dtype of the frame of such rows."""
     return {name: kind_of(model, name).dtype for name in model.model_fields}

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
-
-import polars as pl
 
 from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import Fault, PrescarbonError
@@ -19,16 +16,11 @@ from prescarbon.reference.definitions import (
     unknown_mixes,
     unknown_shares,
 )
-from prescarbon.reference.factor_rows import OwnSetRow
-from prescarbon.reference.files import find_reference
 from prescarbon.reference.formulary import formulary_sheet
 from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, read_codes
 from prescarbon.reference.measures import gather_measures
-from prescarbon.reference.sheets import type_rows
 from prescarbon.reference.switches import gather_switches
 from prescarbon.reference.wording import gather_wording
-
-__all__ = ["Fault", "find_faults", "find_table_faults", "reference_faults"]
 
 Proof: TypeAlias = Callable[[], Iterable[Fault]]
 
@@ -43,7 +35,7 @@ def reference_faults(config: Config) -> list[dict[str, Any]]:
         DefinitionError: there is no such folder.
     """
     reference = unchecked_reference(config)
-    faults = _folder_faults(reference)
+    faults = find_faults(reference)
     faults += _local_faults(reference, faults)
     if config.factor_set not in reference.factor_sets():
         sets = ", ".join(reference.factor_sets())
@@ -53,24 +45,7 @@ def reference_faults(config: Config) -> list[dict[str, Any]]:
     return [asdict(fault) for fault in dict.fromkeys(faults)]
 
 
-def find_faults(root: Path) -> list[Fault]:
-    """Every fault of a reference folder; none where all is proven.
-
-    Raises:
-        DefinitionError: there is no such folder.
-    """
-    return _folder_faults(Reference(find_reference(root)))
-
-
-def find_table_faults(name: str, table: pl.DataFrame) -> list[Fault]:
-    """Faults of a user's own factor set: columns, cells, low ≤ centre ≤ high, one factor a presentation.
-
-    table  as text
-    """
-    return list(type_rows(table, tuple(range(2, table.height + 2)), name, OwnSetRow).faults)
-
-
-def _folder_faults(reference: Reference) -> list[Fault]:
+def find_faults(reference: Reference) -> list[Fault]:
     """Faults of each file by itself, then those over several files wherever the files concerned are sound."""
     ours = [name for name, file in reference.set_files.items() if file not in reference.imported]
     sheets = [*map(reference.sheet, TABLES), *map(reference.set_sheet, ours)]

@@ -20,8 +20,7 @@ from prescarbon.reference.documents import Document, content_of
 from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
 from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
-from prescarbon.reference.measures import REMEDY as MEASURES_REMEDY
-from prescarbon.reference.measures import gather_measures
+from prescarbon.reference.measures import read_measures
 from prescarbon.reference.places import BlmkRow, Place, PlacePart, blmk_of, places_of
 from prescarbon.reference.products import (
     CatalogueRow,
@@ -37,10 +36,9 @@ from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
 from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
-from prescarbon.reference.switches import Switches, gather_switches
+from prescarbon.reference.switches import Switches, read_switches
 from prescarbon.reference.targets import KpiRow, TargetRow
-from prescarbon.reference.wording import REMEDY as WORDING_REMEDY
-from prescarbon.reference.wording import Wording, gather_wording
+from prescarbon.reference.wording import Wording, read_wording
 from prescarbon.tables.measures import KPIS, TARGETS
 from prescarbon.tables.products import FACTORS
 
@@ -136,21 +134,12 @@ class Reference:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """Every measure, in order of id; one with `split` is there once for each value."""
-        measures, faults = gather_measures(self.files)
-        refuse(faults, DefinitionError, MEASURES_REMEDY)
-        return measures
+        return read_measures(self.files)
 
     @cached_property
     def switches(self) -> Switches:
         """Rules, guards and the formulary (the user's own where one is named)."""
-        switches, faults = gather_switches(self.files, self.local.formulary)
-        refuse(faults, DefinitionError, SWITCHES_REMEDY)
-        return switches
-
-    @cached_property
-    def doses(self) -> pl.LazyFrame:
-        """bnf_code, product, dose_category, rule_row: codes whose usual dose is low, moderate or high."""
-        return self._rows("switches/dose-categories.csv").lazy()
+        return read_switches(self.files, self.local.formulary)
 
     @cached_property
     def targets(self) -> pl.LazyFrame:
@@ -175,9 +164,7 @@ class Reference:
     @cached_property
     def wording(self) -> Wording:
         """Group → key → sentence of the pages."""
-        wording, faults = gather_wording(self.files)
-        refuse(faults, DefinitionError, WORDING_REMEDY)
-        return wording
+        return read_wording(self.files)
 
     @cached_property
     def excluded(self) -> pl.LazyFrame:
@@ -336,7 +323,7 @@ def unchecked_reference(config: Config) -> Reference:
     """The same, whatever the configuration names in it."""
     lists = tuple(Path(entry.removeprefix("file:")) for entry in config.scope if entry.startswith("file:"))
     local = LocalFiles(config.formulary, config.excluded_products, config.campaigns, config.kpi_returns, lists)
-    return Reference(find_reference(config.reference), imported_sets(config.home), local)
+    return read_reference(config.reference, imported_sets(config.home), local)
 
 
 def unknown_shares(config: Config, reference: Reference) -> list[Fault]:
@@ -357,10 +344,12 @@ def imported_sets(home: Path) -> tuple[Path, ...]:
     return tuple(sorted((home / "factors").glob("*.csv")))
 
 
-def read_reference(root: Path | None = None, imported: tuple[Path, ...] = ()) -> Reference:
-    """The definitions, typed when first used.
+def read_reference(
+    root: Path | None = None, imported: tuple[Path, ...] = (), local: LocalFiles = NO_LOCAL_FILES
+) -> Reference:
+    """The definitions of a folder (None: those that come with prescarbon), typed when first used.
 
     Raises:
         DefinitionError: there is no such folder.
     """
-    return Reference(find_reference(root), imported)
+    return Reference(find_reference(root), imported, local)

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pydantic import TypeAdapter
 
-from prescarbon.errors import DefinitionError, Fault, InputError, refuse
+from prescarbon.errors import DefinitionError, Fault
 from prescarbon.reference.cells import Row
-from prescarbon.reference.documents import Document, Shape, content_of, read_document
-from prescarbon.reference.sheets import Sheet, no_sheet, parse_csv, read_sheet
-from prescarbon.tables.schema import Dtype
+from prescarbon.reference.documents import Document, Shape, read_document
+from prescarbon.reference.sheets import Sheet, no_sheet, read_sheet
 
 
 @dataclass(frozen=True)
@@ -94,34 +92,3 @@ def find_reference(root: Path | None = None) -> Path:
 
 def _unreadable(error: OSError) -> str:
     return f"cannot be read ({error.strerror or error})"
-
-
-def read_text(file: Path) -> pl.DataFrame:
-    """A CSV as text: cells stripped, an empty one null.
-
-    Raises:
-        InputError: it cannot be read, or its form is wrong: all faults at once.
-    """
-    try:
-        table, _, faults = parse_csv(file.read_bytes(), file.name)
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error}).", where=file.name) from error
-    refuse(faults, InputError)
-    return table
-
-
-# what pipeline and pack still read by themselves, until they take Reference
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """A reference file in TOML."""
-    return content_of(Files(file.parent).document(file, dict[str, Any]))
-
-
-def read_typed(file: Path, schema: Mapping[str, Dtype]) -> pl.LazyFrame:
-    """A CSV with exactly these columns, each cell of its type; an empty cell is null."""
-    cells = [pl.col(c).str.to_date() if t == pl.Date else pl.col(c).cast(t) for c, t in schema.items()]
-    try:
-        return read_text(file).select(cells).lazy()
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"cannot be read ({error}).", where=file.name) from error

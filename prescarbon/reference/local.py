@@ -83,28 +83,17 @@ def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str
     return [Fault(sheet.name, line, column, str(text), reason) for line, text in odd.select("line", column).iter_rows()]
 
 
-def read_excluded(file: Path) -> pl.LazyFrame:
-    """Products not to be suggested for a while (a shortage): EXCLUDED_SCHEMA."""
-    return rows_of(Files(file.parent).sheet(file, ExcludedRow), InputError).lazy()
-
-
-def read_campaigns(file: Path) -> pl.LazyFrame:
-    """Campaigns begun or finished: rule_id, started, note; the list then shows what is left beside what was."""
-    return rows_of(Files(file.parent).sheet(file, CampaignRow), InputError).lazy()
-
-
-def read_actions_log(file: Path, reference: "Reference | None" = None) -> pl.LazyFrame:
+def read_actions_log(file: Path, reference: "Reference") -> pl.LazyFrame:
     """What practices began, when, and whose role owns it: practice_code, rule_id, started, owner_role.
 
-    reference  where given, every rule must be one of its rules
+    reference  every rule must be one of its rules
 
     Raises:
         InputError: every wrong cell, its line and column.
     """
     sheet = Files(file.parent).sheet(file, ActionRow)
     rows = rows_of(sheet, InputError)
-    if reference:
-        refuse(reference.unknown_rules(sheet), InputError)
+    refuse(reference.unknown_rules(sheet), InputError)
     return rows.lazy()
 
 

@@ -1,39 +1,24 @@
 """Reads reference/measures: a TOML file a measure, and the code lists (CSV) they name; model/ never touches a file."""
 
-from pathlib import Path
 from typing import Any
 
 from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.measures.definition import LISTS, Break, Conditions, Gates, Measure, Term, Values, expand
-from prescarbon.reference.documents import shape_document
 from prescarbon.reference.files import Files
 from prescarbon.reference.measure_keys import CodeListRow, CodeLists, MeasurePart, TermPart, weights_of
 
 REMEDY = "See reference/measures/README.md."
 
 
-def measure_from(raw: object, codes: CodeLists, where: str) -> Measure:
-    """A checked measure from a raw table.
-
-    raw     what the TOML file says
-    codes   file name → code list: bnf_code, and weight where a term has `weights`
-    where   name of the file, for errors
-    raises  DefinitionError naming file, key and reason of every fault
-    """
-    document = shape_document(raw, where, MeasurePart, codes)
-    refuse(document.faults, DefinitionError, REMEDY)
-    measure = _measure(document.content, codes)  # type: ignore[arg-type]
-    refuse(_over_keys(measure, where), DefinitionError, REMEDY)
-    return measure
-
-
-def _over_keys(measure: Measure, where: str) -> list[Fault]:
+def over_keys(measure: Measure, where: str) -> list[Fault]:
+    """Faults of a measure that lie over several keys of its file."""
     if measure.counts.sum == "patients":
         return [Fault(where, 0, "gates.counts", "", "is needed where the denominator is patients")]
     return []
 
 
-def _measure(part: MeasurePart, codes: CodeLists) -> Measure:
+def measure_of(part: MeasurePart, codes: CodeLists) -> Measure:
+    """The measure of a file; codes are the code lists beside it: file name → bnf_code, and weight where a term has weights."""
     gates = part.gates
     counts = _term(gates.counts, codes) if gates.counts else None
     split = next(iter(part.split.model_dump(exclude_unset=True).items())) if part.split else None
@@ -90,8 +75,8 @@ def gather_measures(files: Files) -> tuple[tuple[Measure, ...], list[Fault]]:
         document = files.document(file, MeasurePart, codes)
         faults += document.faults
         if document.content:
-            measure = _measure(document.content, codes)
-            faults += _over_keys(measure, document.name)
+            measure = measure_of(document.content, codes)
+            faults += over_keys(measure, document.name)
             if file.name != f"{measure.id}.toml":
                 faults.append(Fault(document.name, 0, "id", measure.id, "is not the file's name"))
             measures += expand(measure)
@@ -104,12 +89,12 @@ def gather_measures(files: Files) -> tuple[tuple[Measure, ...], list[Fault]]:
     return tuple(sorted(measures, key=lambda m: m.id)), faults
 
 
-def read_measures(reference: Path) -> tuple[Measure, ...]:
-    """All measures of a reference folder, in order of id.
+def read_measures(files: Files) -> tuple[Measure, ...]:
+    """All measures of measures/, in order of id, one with `split` once for each value.
 
     Raises:
         DefinitionError: naming file, key and reason, every fault of every file at once.
     """
-    measures, faults = gather_measures(Files(reference))
+    measures, faults = gather_measures(files)
     refuse(faults, DefinitionError, REMEDY)
     return measures

@@ -1,15 +1,12 @@
 """BLMK's practices and places."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 
 from prescarbon.reference.cells import Date, Organisation, Row, Text, one_of
-from prescarbon.reference.files import Files
 from prescarbon.reference.keys import Filled, ListOf, OrganisationCode, Part
-from prescarbon.reference.sheets import rows_of
 from prescarbon.tables.organisations import PRACTICES, SETTINGS
 
 
@@ -58,11 +55,3 @@ def places_of(parts: dict[str, PlacePart]) -> dict[str, Place]:
 def blmk_of(rows: pl.DataFrame) -> pl.LazyFrame:
     """Table PRACTICES: the dated list of BLMK's GP practices, the default scope."""
     return PRACTICES.admit(rows.lazy())
-
-
-def default_scope(root: Path) -> pl.LazyFrame:
-    """The dated list of BLMK's GP practices, reference/organisations/blmk.csv, as table PRACTICES.
-
-    root  the reference folder
-    """
-    return blmk_of(rows_of(Files(root).sheet(root / "organisations" / "blmk.csv", BlmkRow)))

@@ -2,25 +2,13 @@
 
 from collections.abc import Iterator
 
-from prescarbon.errors import DefinitionError, Fault, refuse
+from prescarbon.errors import Fault
 from prescarbon.model.opportunities.rules import NEEDS_TARGET, Guard, SwitchRule
-from prescarbon.reference.documents import Document, shape_document
+from prescarbon.reference.documents import Document
 from prescarbon.reference.files import Files
 from prescarbon.reference.rule_keys import GuardPart, RulePart
 
 REMEDY = "See reference/switches/README.md."
-
-
-def parse_rule(raw: object, where: str) -> SwitchRule:
-    """The rule in a TOML document; see reference/switches/README.md for every key.
-
-    raw    what tomllib gives
-    where  the file's name, for the message
-    raises DefinitionError naming every fault at once
-    """
-    rule, faults = rule_of(shape_document(raw, where, RulePart))
-    refuse(faults, DefinitionError, REMEDY)
-    return rule  # type: ignore[return-value]
 
 
 def rule_of(document: Document[RulePart]) -> tuple[SwitchRule | None, list[Fault]]:
@@ -103,17 +91,6 @@ def guard_of(part: GuardPart) -> Guard:
         to_devices=part.to_devices,
         at_ratio=part.at_ratio,
     )
-
-
-def parse_guard(raw: object, where: str) -> Guard:
-    """One [[guard]] of guards.toml.
-
-    Raises:
-        DefinitionError: naming every fault at once.
-    """
-    document = shape_document(raw, where, GuardPart)
-    refuse(document.faults, DefinitionError, REMEDY)
-    return guard_of(document.content)  # type: ignore[arg-type]
 
 
 def gather_rules(files: Files) -> tuple[tuple[SwitchRule, ...], list[Fault]]:

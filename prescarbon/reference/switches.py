@@ -51,8 +51,8 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     return Switches(rules, guards, listed.rows.lazy()), faults
 
 
-def read_switches(reference: Path, formulary: Path | None = None) -> Switches:
-    """Rules, guards and formulary of a reference folder, checked against each other.
+def read_switches(files: Files, formulary: Path | None = None) -> Switches:
+    """Rules, guards and formulary, checked against each other.
 
     formulary  a local formulary file instead of formulary/default.csv
 
@@ -60,7 +60,7 @@ def read_switches(reference: Path, formulary: Path | None = None) -> Switches:
         DefinitionError: naming every fault of every file at once.
         InputError: a wrong cell of the local formulary.
     """
-    switches, faults = gather_switches(Files(reference), formulary)
+    switches, faults = gather_switches(files, formulary)
     refuse(faults, DefinitionError, REMEDY)
     return switches
 

@@ -29,13 +29,13 @@ def gather_wording(files: Files) -> tuple[Wording, list[Fault]]:
     return {group: {**sentences, **own.get(group, {})} for group, sentences in ours.items()}, []
 
 
-def read_wording(root: Path | None = None) -> Wording:
+def read_wording(files: Files) -> Wording:
     """group → key → sentence (or list of sentences); a folder of one's own may hold only what it changes.
 
     Raises:
         DefinitionError: an unknown key, a text that is no text, or a {placeholder} that is never filled in: all at once.
     """
-    wording, faults = gather_wording(Files(root or find_reference()))
+    wording, faults = gather_wording(files)
     refuse(faults, DefinitionError, REMEDY)
     return wording
 

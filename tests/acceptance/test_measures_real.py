@@ -13,7 +13,6 @@ import pytest
 
 from prescarbon.model.measures.values import run_measures
 from prescarbon.reference.definitions import read_reference
-from prescarbon.reference.measures import read_measures
 from prescarbon.tables.organisations import LIST_SIZES
 from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import PRODUCTS
@@ -90,7 +89,7 @@ def values(footprint: pl.LazyFrame, products: pl.LazyFrame, practices: dict[str,
         schema=["practice_code", "month", "organisation_code", "level", "setting"],
         orient="row",
     )
-    measures = [m for m in read_measures(REFERENCE) if m.id in PUBLISHED]
+    measures = [m for m in read_reference(REFERENCE).measures if m.id in PUBLISHED]
     periods = pl.LazyFrame({"period_start": [month], "period_end": [month]})
     found = run_measures(measures, footprint, products, members, LIST_SIZES.empty(), periods).collect()
     return {(r["organisation_code"], r["measure_id"]): r for r in found.iter_rows(named=True)}

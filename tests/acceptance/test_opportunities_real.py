@@ -18,7 +18,6 @@ from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import find_opportunities, roll_up, total_savings
 from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.reference.definitions import read_reference
-from prescarbon.reference.switches import read_switches
 from prescarbon.store.layouts import recognise, to_prescribing
 from prescarbon.tables.opportunities import OPPORTUNITIES
 
@@ -58,7 +57,7 @@ def world(real: Path) -> World:
         raw = pl.read_csv(gzip.decompress((real / "epd-2017" / f"epd_{month}.csv.gz").read_bytes()), infer_schema=False)
         months.append(to_prescribing(raw, recognise(raw.columns, month)))
     reference = read_reference()
-    switches = read_switches(reference.root)
+    switches = reference.switches
     factors = reference.factors("harmonised", "AR6", {})
     reduced = reduce_to_activity(pl.concat(months).lazy())
     activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect().lazy()

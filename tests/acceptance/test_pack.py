@@ -16,11 +16,11 @@ from click.testing import CliRunner
 from pptx import Presentation
 
 from prescarbon.cli import cli
-from prescarbon.reference.wording import read_wording
+from prescarbon.reference.definitions import read_reference
 from prescarbon.report.views.numbers import Interval, kg, mass, number, pounds, span
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = read_wording()
+WORDS = read_reference().wording
 PRACTICES = ["Z90003", "Z90051", "Z90090"]
 
 

@@ -12,10 +12,10 @@ from prescarbon.model.opportunities.lines import find_opportunities
 from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
 from prescarbon.model.opportunities.rules import SwitchRule
-from prescarbon.reference.rules import parse_rule
 from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
+from tests.parsed import parse_rule
 
 VENTOLIN, SALAMOL, EASYHALER = "0301011R0BEAIAP", "0301011R0BIAFAP", "0301011R0BWAABZ"
 ALWAYS = {"valid_from": date(2010, 1, 1), "valid_to": date(9999, 12, 31)}

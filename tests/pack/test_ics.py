@@ -12,8 +12,8 @@ from prescarbon.pack.ics import gases, place_rows
 from prescarbon.pack.write import make_views
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.kpis import held_against_targets
+from prescarbon.reference.definitions import read_reference
 from prescarbon.reference.files import find_reference
-from prescarbon.reference.wording import read_wording
 from prescarbon.tables.organisations import GROUP
 
 
@@ -46,7 +46,7 @@ def test_england_and_what_an_earlier_run_said_stand_on_the_pages(home, tmp_path,
     config = Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True)
     outputs.write_report(replace(config, gwp_basis="AR5"))
     pack = outputs.write_report(config)
-    words = read_wording()
+    words = read_reference().wording
     assert words["beside"]["england"] in pack.pages[0].read_text("utf-8")
     assert words["beside"]["no_england"] not in pack.pages[0].read_text("utf-8")
     system = (pack.folder / "ics.html").read_text("utf-8")
@@ -85,4 +85,4 @@ def test_a_return_that_was_sent_in_is_measured_and_the_others_wait(evidence, tmp
 
 
 def test_no_gas_in_the_rows_is_no_zero(evidence):
-    assert gases(evidence, read_wording()) == read_wording()["ics"]["gases_none"]
+    assert gases(evidence, read_reference().wording) == read_reference().wording["ics"]["gases_none"]

@@ -8,20 +8,21 @@ from prescarbon.errors import DefinitionError, InputError
 from prescarbon.model.opportunities.pairs import hand_over, resolve_pairs, search_words
 from prescarbon.model.opportunities.rules import match_codes, pattern_table
 from prescarbon.reference.checks import find_faults
+from prescarbon.reference.definitions import read_reference
 from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of
 from prescarbon.reference.keys import BANNED
-from prescarbon.reference.local import read_actions_log, read_campaigns, read_excluded
-from prescarbon.reference.rules import parse_guard, parse_rule
+from prescarbon.reference.local import LocalFiles, read_actions_log
 from prescarbon.reference.switches import over_rules, read_switches
 from tests.model.switch_builders import EASYHALER, SALAMOL, VENTOLIN, products, raw_rule, rule
+from tests.parsed import parse_guard, parse_rule
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return read_switches(REFERENCE)
+    return read_switches(Files(REFERENCE))
 
 
 # what a rule file may not say
@@ -267,24 +268,33 @@ def test_each_guard_refuses_the_pair_it_is_there_for(shipped, guard_id):
 def test_local_files_are_typed_and_a_wrong_cell_is_named(tmp_path):
     log = tmp_path / "actions.csv"
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,BR01,2026-03-01,PCN pharmacist\n")
-    assert read_actions_log(log).collect().row(0) == ("K81001", "BR01", date(2026, 3, 1), "PCN pharmacist")
+    assert read_actions_log(log, read_reference()).collect().row(0) == (
+        "K81001",
+        "BR01",
+        date(2026, 3, 1),
+        "PCN pharmacist",
+    )
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,BR01,March,PCN pharmacist\n")
     with pytest.raises(InputError, match=r"actions.csv: line 2, started: 'March' is no date such as 2026-01-31"):
-        read_actions_log(log)
+        read_actions_log(log, read_reference())
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,,2026-03-01,PCN pharmacist\n")
     with pytest.raises(InputError, match=r"actions.csv: line 2, rule_id: is empty"):
-        read_actions_log(log)
+        read_actions_log(log, read_reference())
     log.write_text("practice,rule\nK81001,BR01\n")
     with pytest.raises(InputError, match="The columns should be practice_code, rule_id, started, owner_role"):
-        read_actions_log(log)
+        read_actions_log(log, read_reference())
 
 
 def test_excluded_products_and_campaigns_read_and_a_doubled_formulary_line_is_refused(tmp_path):
     file = tmp_path / "local.csv"
     file.write_text(f"bnf_code,off_from,off_to,reason\n{EASYHALER},2026-01-01,2026-06-30,shortage\n")
-    assert read_excluded(file).collect()["reason"].to_list() == ["shortage"]
+    assert read_reference(local=LocalFiles(excluded_products=file)).excluded.collect()["reason"].to_list() == [
+        "shortage"
+    ]
     file.write_text("rule_id,started,note\nBR01,2022-06-01,announced by BLMK in 2022\n")
-    assert read_campaigns(file).collect()["started"].to_list() == [date(2022, 6, 1)]
+    assert read_reference(local=LocalFiles(campaigns=file)).campaigns.collect()["started"].to_list() == [
+        date(2022, 6, 1)
+    ]
     text = (REFERENCE / "formulary" / "default.csv").read_text("utf-8")
     file.write_text(text + text.splitlines()[1] + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="stands twice"):
@@ -297,10 +307,10 @@ def test_faults_of_several_files_come_together(tmp_path):
     (folder / "a.toml").write_text("id = 'A1'\n")
     (folder / "b.toml").write_text("id = \n")
     with pytest.raises(DefinitionError) as refused:
-        read_switches(tmp_path)
+        read_switches(Files(tmp_path))
     assert "a.toml: " in str(refused.value)
     assert "switches/b.toml: line 1: cannot be read as TOML" in str(refused.value)
-    assert find_faults(REFERENCE) == []
+    assert find_faults(read_reference(REFERENCE)) == []
 
 
 def test_a_good_guard_is_taken():

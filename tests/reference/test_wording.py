@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from prescarbon.errors import DefinitionError
+from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.wording import FILE, read_wording
 from prescarbon.report.faces.html import HtmlPages
 from tests.report.test_practice_page import MANIFEST, the_page
@@ -17,10 +18,10 @@ def own(folder: Path, text: str) -> Path:
 
 
 def test_a_changed_sentence_is_on_the_page_and_the_others_stay(tmp_path):
-    words = read_wording(own(tmp_path, '[actions]\nnone = "Nothing to do: <well> done."\n'))
+    words = read_wording(Files(own(tmp_path, '[actions]\nnone = "Nothing to do: <well> done."\n')))
     page = HtmlPages(MANIFEST, words).practice(the_page()).html
     assert "Nothing to do: &lt;well&gt; done." in page
-    assert read_wording()["page"] == words["page"]
+    assert read_wording(Files(find_reference()))["page"] == words["page"]
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,9 @@ def test_a_changed_sentence_is_on_the_page_and_the_others_stay(tmp_path):
 )
 def test_a_wrong_key_or_placeholder_is_named(text, said, tmp_path):
     with pytest.raises(DefinitionError) as caught:
-        read_wording(own(tmp_path, text))
+        read_wording(Files(own(tmp_path, text)))
     assert said in str(caught.value)
 
 
 def test_a_folder_without_wording_takes_ours(tmp_path):
-    assert read_wording(tmp_path) == read_wording()
+    assert read_wording(Files(tmp_path)) == read_wording(Files(find_reference()))

@@ -6,7 +6,7 @@ import pytest
 
 from prescarbon.manifest import RunManifest
 from prescarbon.pack.figures import build_figures
-from prescarbon.reference.wording import read_wording
+from prescarbon.reference.definitions import read_reference
 from prescarbon.report.faces import charts
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
 from prescarbon.report.faces.safety import formula_safe, page_name
@@ -69,7 +69,7 @@ MANIFEST = RunManifest(
 )
 
 
-WORDS = read_wording()
+WORDS = read_reference().wording
 HTML = HtmlPages(MANIFEST, WORDS)
 
 

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from prescarbon.errors import DefinitionError
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
-from prescarbon.reference.measures import measure_from, read_measures
+from prescarbon.reference.definitions import read_reference
+from prescarbon.reference.files import Files
+from prescarbon.reference.measures import read_measures
 from prescarbon.tables.measures import MEASURE_VALUES
 from prescarbon.tables.organisations import LIST_SIZES
 from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import PRODUCTS
 from tests.frames import frame, rows_of
+from tests.parsed import parse_measure
 
 REFERENCE = Path(__file__).resolve().parents[3] / "reference"
-MEASURES = {m.id: m for m in read_measures(REFERENCE)}
+MEASURES = {m.id: m for m in read_reference(REFERENCE).measures}
 ALWAYS = {"valid_from": date(2000, 1, 1), "valid_to": date(9999, 12, 31), "source_id": "test", "units_per_device": 1}
 JUNE = date(2025, 6, 1)
 
@@ -553,24 +556,24 @@ def where(**conditions: object) -> dict:
 )  # fmt: skip
 def test_a_wrong_definition_is_refused_with_file_key_and_reason(change, key):
     with pytest.raises(DefinitionError, match=rf"^x\.toml: {key}: .+README") as error:
-        measure_from(GOOD | change, LISTS, "x.toml")
+        parse_measure(GOOD | change, LISTS, "x.toml")
     assert error.value.exit_code == 5
 
 
 def test_a_missing_key_is_named():
     with pytest.raises(DefinitionError, match=r"x\.toml: unit: is missing"):
-        measure_from({k: v for k, v in GOOD.items() if k != "unit"}, LISTS, "x.toml")
+        parse_measure({k: v for k, v in GOOD.items() if k != "unit"}, LISTS, "x.toml")
 
 
 def test_a_good_definition_is_taken():
-    assert isinstance(measure_from(GOOD, LISTS, "x.toml"), Measure)
+    assert isinstance(parse_measure(GOOD, LISTS, "x.toml"), Measure)
 
 
 def test_adding_a_measure_is_adding_a_file_and_all_faults_are_named_at_once(tmp_path):
     shutil.copytree(REFERENCE / "measures", tmp_path / "measures")
     text = (tmp_path / "measures" / "reusable_device_share.toml").read_text("utf-8")
     (tmp_path / "measures" / "refills.toml").write_text(text.replace('"reusable_device_share"', '"refills"'), "utf-8")
-    measures = read_measures(tmp_path)
+    measures = read_measures(Files(tmp_path))
     assert {m.id for m in measures} == {*MEASURES, "refills"}
     (tmp_path / "measures" / "a.toml").write_text(text, "utf-8")
     (tmp_path / "measures" / "b.toml").write_text("id = ", "utf-8")
@@ -578,7 +581,7 @@ def test_adding_a_measure_is_adding_a_file_and_all_faults_are_named_at_once(tmp_
         text.replace('"reusable_device_share"', '"saba"').replace('"SMI"', '"SMl"'), "utf-8"
     )
     with pytest.raises(DefinitionError) as error:
-        read_measures(tmp_path)
+        read_measures(Files(tmp_path))
     for fault in (
         "a.toml: id",
         "b.toml: line 1: cannot be read",
@@ -589,10 +592,10 @@ def test_adding_a_measure_is_adding_a_file_and_all_faults_are_named_at_once(tmp_
 
 def test_no_folder_and_no_measure_are_said(tmp_path):
     with pytest.raises(DefinitionError, match="measures folder"):
-        read_measures(tmp_path)
+        read_measures(Files(tmp_path))
     (tmp_path / "measures").mkdir()
     with pytest.raises(DefinitionError, match="no measure"):
-        read_measures(tmp_path)
+        read_measures(Files(tmp_path))
 
 
 def test_an_id_given_twice_is_refused():
