@@ -159,6 +159,16 @@ def test_the_notebook_of_the_how_to_runs(home: Path, tmp_path: Path, monkeypatch
     names["pyplot"].close(names["figure"])
 
 
+def test_the_python_of_the_readme_runs(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PRESCARBON_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    *before, last = block.strip().splitlines()
+    names: dict[str, object] = {}
+    exec("\n".join(before), names)
+    assert eval(last, names).height == 26 * 3  # months × PCNs of the sample
+
+
 def test_everything_public_of_the_door_is_in_the_how_to():
     page = NOTEBOOK.read_text("utf-8")
     public = [name for name in vars(OpenStore) if not name.startswith("_") and name != "config"]
