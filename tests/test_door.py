@@ -259,7 +259,7 @@ def test_too_little_coverage_stops_totals_but_no_measure(home: Path, tmp_path: P
     file.write_text('scope = "all"\ncoverage_floor = 1.0\n', "utf-8")
     store = open_store(home, config=file)
     assert store.measures("saba", months="2026-01").collect().height > 0
-    with pytest.raises(PrescarbonError, match="carry a factor, the floor is 100%"):
+    with pytest.raises(PrescarbonError, match=r"the floor is 100%\. Without one: a product \("):
         store.footprint(months="2026-01")
 
 
