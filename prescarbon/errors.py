@@ -117,7 +117,7 @@ def faults_of(invalid: "ValidationError", file: str, lines: Sequence[int] = ()) 
 
 def _dotted(place: Sequence[str | int]) -> str:
     """The key with dots; of a list of tables, as [[guard]], which one it is."""
-    names = [part for part in place if isinstance(part, str)]
+    names = [part for part in place if isinstance(part, str) and part != "[key]"]
     if len(place) > 2 and isinstance(place[1], int):
         names[0] = f"{names[0]}[{place[1] + 1}]"
     return ".".join(names)

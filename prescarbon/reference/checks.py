@@ -11,7 +11,14 @@ import polars as pl
 from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import Fault, PrescarbonError
 from prescarbon.reference import proofs
-from prescarbon.reference.definitions import DOCUMENTS, TABLES, Reference, unchecked_reference, unknown_settings
+from prescarbon.reference.definitions import (
+    DOCUMENTS,
+    TABLES,
+    Reference,
+    unchecked_reference,
+    unknown_mixes,
+    unknown_shares,
+)
 from prescarbon.reference.factor_rows import OwnSetRow
 from prescarbon.reference.files import find_reference
 from prescarbon.reference.formulary import formulary_sheet
@@ -41,7 +48,8 @@ def reference_faults(config: Config) -> list[dict[str, Any]]:
     if config.factor_set not in reference.factor_sets():
         sets = ", ".join(reference.factor_sets())
         faults.append(Fault(FILE_NAME, 0, "factor_set", config.factor_set, f"is none of the sets {sets}"))
-    faults += _proven([lambda: unknown_settings(config, reference)], faults)
+    named = (partial(unknown_shares, config, reference), partial(unknown_mixes, config, reference))
+    faults += _proven(named, faults)
     return [asdict(fault) for fault in dict.fromkeys(faults)]
 
 

@@ -34,6 +34,7 @@ from prescarbon.reference.products import (
 )
 from prescarbon.reference.rule_keys import DoseRow
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
+from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, gather_switches
@@ -216,10 +217,16 @@ class Reference:
         refuse(faults, InputError)
         return codes
 
+    @cached_property
+    def rule_ids(self) -> frozenset[str]:
+        """Id of every rule."""
+        rules, faults = gather_rules(self.files)
+        refuse(faults, DefinitionError, SWITCHES_REMEDY)
+        return frozenset(rule.id for rule in rules)
+
     def unknown_rules(self, sheet: Sheet) -> list[Fault]:
         """A fault for each rule_id of a sheet that is no rule."""
-        known = {rule.id for rule in self.switches.rules}
-        return unknown_cells(sheet, "rule_id", known, "is no rule of reference/switches")
+        return unknown_cells(sheet, "rule_id", self.rule_ids, "is no rule of reference/switches")
 
     def unknown_kpis(self, sheet: Sheet) -> list[Fault]:
         """A fault for each kpi_id of a sheet that is no KPI."""
@@ -321,7 +328,7 @@ def reference_of(config: Config) -> Reference:
         DefinitionError: no such folder; the configuration names a rule or a generic code that is not there.
     """
     reference = unchecked_reference(config)
-    refuse(unknown_settings(config, reference), DefinitionError)
+    refuse(unknown_shares(config, reference) + unknown_mixes(config, reference), DefinitionError)
     return reference
 
 
@@ -332,18 +339,17 @@ def unchecked_reference(config: Config) -> Reference:
     return Reference(find_reference(config.reference), imported_sets(config.home), local)
 
 
-def unknown_settings(config: Config, reference: Reference) -> list[Fault]:
-    """A fault for each rule and each generic code that the configuration names and the reference does not know."""
-    found = []
-    if config.achievable_shares:
-        rules = {rule.id for rule in reference.switches.rules}
-        odd = sorted(config.achievable_shares.keys() - rules)
-        found += [Fault(FILE_NAME, 0, "achievable_shares", r, "is no rule of reference/switches") for r in odd]
-    if config.brand_mix:
-        codes = set(rows_of(reference.sheet("factors/brand-mix.csv"))["key"])
-        odd = sorted(config.brand_mix.keys() - codes)
-        found += [Fault(FILE_NAME, 0, "brand_mix", c, "is no code of factors/brand-mix.csv") for c in odd]
-    return found
+def unknown_shares(config: Config, reference: Reference) -> list[Fault]:
+    """A fault for each rule that the configuration gives a share and that is none."""
+    odd = sorted(config.achievable_shares.keys() - reference.rule_ids) if config.achievable_shares else []
+    return [Fault(FILE_NAME, 0, "achievable_shares", rule, "is no rule of reference/switches") for rule in odd]
+
+
+def unknown_mixes(config: Config, reference: Reference) -> list[Fault]:
+    """A fault for each code that the configuration gives a brand mix and that has none to replace."""
+    known = set(rows_of(reference.sheet("factors/brand-mix.csv"))["key"]) if config.brand_mix else set()
+    odd = sorted(config.brand_mix.keys() - known)
+    return [Fault(FILE_NAME, 0, "brand_mix", code, "is no code of factors/brand-mix.csv") for code in odd]
 
 
 def imported_sets(home: Path) -> tuple[Path, ...]:

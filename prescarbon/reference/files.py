@@ -58,6 +58,12 @@ class Files:
         return self._bytes
 
     @property
+    def are_sound(self) -> bool:
+        """True where nothing read so far has a fault."""
+        read: list[Sheet | Document[Any]] = [*self._sheets.values(), *self._documents.values()]
+        return not any(part.faults for part in read)
+
+    @property
     def sheets(self) -> tuple[Sheet, ...]:
         """Every CSV read so far."""
         return tuple(self._sheets.values())

@@ -104,8 +104,7 @@ def read_actions_log(file: Path, reference: "Reference | None" = None) -> pl.Laz
     sheet = Files(file.parent).sheet(file, ActionRow)
     rows = rows_of(sheet, InputError)
     if reference:
-        rules = {rule.id for rule in reference.switches.rules}
-        refuse(unknown_cells(sheet, "rule_id", rules, "is no rule of reference/switches"), InputError)
+        refuse(reference.unknown_rules(sheet), InputError)
     return rows.lazy()
 
 

@@ -50,6 +50,8 @@ def shipped():
         ({"commitment": ["d"]}, "commitment: 'd' is not one of a, b, c"),
         ({"commitment": []}, "commitment: is empty"),
         ({"from_": {"codes": ["Ventolin"]}}, "'Ventolin' is no BNF code"),
+        ({"to": {"pairs": {"Ventolin": SALAMOL}}}, "to.pairs.Ventolin: 'Ventolin' is no BNF code"),
+        ({"to": {"pairs": {VENTOLIN: "Salamol"}}}, f"to.pairs.{VENTOLIN}: 'Salamol' is no BNF code"),
         ({"from_": {"codes": []}}, "neither codes nor a drug_class"),
         ({"from_": {"device_type": ["puffer"]}}, "from.device_type: 'puffer' is not one of"),
         ({"draft": None}, "draft = true or"),

@@ -142,6 +142,11 @@ def test_a_csv_out_of_form_is_named_with_its_true_line(text, line, reason):
     assert (fault.line, fault.reason[: len(reason)]) == (line, reason)
 
 
+def test_a_file_with_a_header_alone_has_no_rows():
+    sheet = read_sheet(b"rule_id,started,note\n", "x.csv", CampaignRow)
+    assert (sheet.faults, sheet.rows.height, sheet.rows.schema) == ((), 0, schema_of(CampaignRow))
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
 def test_a_file_as_a_spreadsheet_writes_it_is_read(end):
     text = f"\ufeffrule_id, started ,note{end} BR01 ,2022-06-01, {end}"
@@ -611,6 +616,18 @@ def test_what_the_configuration_names_must_be_there(tmp_path):
     with pytest.raises(DefinitionError, match="achievable_shares: 'BR99' is no rule") as refused:
         reference_of(config)
     assert "brand_mix: '0301011R0BEAIAP' is no code of factors/brand-mix.csv" in str(refused.value)
+
+
+def test_one_fault_hides_no_other(folder):
+    """A formulary that is not there hides no unknown share; a list that is not there makes no source uncited."""
+    (folder / "organisations" / "blmk.csv").unlink()
+    (folder / "factors" / "brand-mix.csv").write_text("key\n", "utf-8")
+    config = config_of(
+        folder, formulary=folder.parent / "none.csv", achievable_shares={"X1": 0.5}, brand_mix={"0301011R0AAAPAP": 1.0}
+    )  # fmt: skip
+    assert {(f["file"], f["value"]) for f in reference_faults(config)} == {
+        ("organisations/blmk.csv", ""), ("factors/brand-mix.csv", ""), ("none.csv", ""), ("prescarbon.toml", "X1"),
+    }  # fmt: skip
 
 
 def test_a_file_that_cannot_be_hashed_is_one_sentence(folder, monkeypatch):

@@ -297,6 +297,76 @@ def test_a_file_that_lacks_what_it_should_have_is_named_with_the_lack(
     assert str(caught.value).startswith(f"{name}: {says}")
 
 
+def test_epcn_is_read_with_headings_that_hold_line_breaks_and_dates_as_printed(tmp_path: Path):
+    member = {
+        "Partner\nOrganisation Code": ["E81001", "E81002"],
+        "Partner Name": ["A", "B"],
+        "PCN Code": ["U1", None],
+        "PCN Name ": ["NORTH", "SOUTH"],
+        "Practice Parent Sub ICB Loc Code": ["M1J4Y", "M1J4Y"],
+        "Practice to PCN Relationship Start Date": ["20220401", "01/04/2022"],
+        "Practice to PCN Relationship End Date": ["2023-03-31", None],
+    }
+    pl.DataFrame(member).write_excel(tmp_path / "ePCN_2024-01.xlsx")
+    reading = read_organisation_file(tmp_path / "ePCN_2024-01.xlsx")
+    (row,) = reading.rows.to_dicts()
+    assert (reading.kind, row["pcn_name"]) == ("ePCN", "NORTH")
+    assert (row["member_from"], row["member_to"]) == (date(2022, 4, 1), date(2023, 3, 31))
+    assert reading.rejected.rows() == [(3, "pcn_code is empty or unreadable")]
+
+
+def test_a_map_leaves_out_practices_in_no_network_and_counts_them(tmp_path: Path):
+    head = "PRACTICE_CODE,PRACTICE_NAME,PCN_ODS_CODE,PCN_NAME,CCG_ODS_CODE,STP_ODS_CODE\n"
+    body = "E81001,A,U10001,NORTH,M1J4Y,QHG\nE81002,B,U,UNALLOCATED,M1J4Y,QHG\nE81003,C,,,M1J4Y,QHG\n"
+    reading = read_organisation_file(write(tmp_path / "map_2021.csv", head + body))
+    assert (reading.kind, reading.rows_in, reading.rows_not_needed, reading.as_of) == (
+        "geography",
+        3,
+        2,
+        date(2021, 1, 1),
+    )
+    assert reading.rows["practice_code"].to_list() == ["E81001"]
+
+
+def test_a_lookup_names_the_board_of_each_sub_icb_location(tmp_path: Path):
+    cells = {
+        "Sub ICB Location ODS Code": ["M1J4Y"], "Sub ICB Location Name": ["BLMK"],
+        "ICB Code": ["QHG"], "Integrated Care Board Name": ["NHS BLMK"],
+    }  # fmt: skip
+    pl.DataFrame(cells).write_excel(tmp_path / "lookup_2022-07.xlsx")
+    reading = read_organisation_file(tmp_path / "lookup_2022-07.xlsx")
+    assert reading.rows.rows() == [(date(2022, 7, 1), "M1J4Y", "BLMK", "QHG", "NHS BLMK")]
+
+
+TRAITS = ("imd_score", "asthma_register", "asthma_list", "copd_register", "copd_list")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "as_of", "traits", "not_needed"),
+    [
+        ("imd_2019-09.csv", "practice_code,imd_score,imd_decile\nE81001,34.5,1\n", date(2019, 9, 1), (34.5, None, None, None, None), 0),
+        ("qof_2020-21.csv", QOF + "E81001,AST,333,3852\nE81001,COPD,116,4098\nE81001,DM,9,9\n", date(2021, 3, 1),
+         (None, 333, 3852, 116, 4098), 1),
+        ("qof.csv", "practiceCode;AST_N_1819;COPD_N_1819;allAges_1819\nE81001;1.103;:;21.623\n", date(2019, 3, 1),
+         (None, 1103, 21_623, None, 21_623), 0),
+    ],
+    ids=["IMD", "QOF by disease", "QOF by year, thousands with dots"],
+)  # fmt: skip
+def test_traits_of_a_practice_come_from_each_kind_of_file(name, content, as_of, traits, not_needed, tmp_path: Path):
+    reading = read_organisation_file(write(tmp_path / name, content))
+    (row,) = reading.rows.to_dicts()
+    assert (row["practice_code"], row["as_of"], reading.rows_not_needed) == ("E81001", as_of, not_needed)
+    assert tuple(row[t] for t in TRAITS) == traits
+
+
+def test_a_season_in_a_name_is_its_first_month(tmp_path: Path):
+    reading = read_organisation_file(write(tmp_path / "epraccur_2025-autumn.csv", EPRACCUR_ROW + "\n"))
+    assert (reading.as_of, reading.as_of_from) == (
+        date(2025, 10, 1),
+        "the file name: 2025-autumn read as its first month",
+    )
+
+
 def test_names_in_latin_1_come_out_whole(tmp_path: Path):
     file = tmp_path / "epraccur_2024-01.csv"
     file.write_bytes(EPRACCUR_ROW.replace("A PRACTICE", "CAFÉ").encode("latin-1"))

@@ -10,7 +10,7 @@ import pytest
 from prescarbon.errors import InputError
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.atomic import alone
-from prescarbon.store.organisations import read_list_sizes, read_organisation_rejects
+from prescarbon.store.organisations import read_list_sizes, read_organisation_rejects, read_practice_traits
 
 SIZES = "PUBLICATION,EXTRACT_DATE,TYPE,CCG_CODE,ONS_CCG_CODE,CODE,POSTCODE,SEX,AGE,NUMBER_OF_PATIENTS\n"
 
@@ -80,3 +80,18 @@ def test_a_damaged_parquet_is_one_sentence(home, content):
         InputError, match=r"^list_sizes-2021-01-\w+\.parquet: cannot be read as list_sizes\. Remove list_"
     ):
         read_list_sizes(home)
+
+
+def test_where_two_files_give_one_key_the_fuller_counts_in_any_order(tmp_path):
+    fuller = sizes(tmp_path, "a.csv", E81001="1000", E81002="2000")
+    lesser = sizes(tmp_path, "b.csv", E81001="999")
+    for n, files in enumerate(([fuller, lesser], [lesser, fuller])):
+        for file in files:
+            import_organisations([file], tmp_path / f"home{n}")
+        held = read_list_sizes(tmp_path / f"home{n}").select("practice_code", "patients").collect()
+        assert held.rows() == [("E81001", 1000), ("E81002", 2000)]
+
+
+def test_what_was_never_imported_is_an_empty_table(tmp_path):
+    assert read_list_sizes(tmp_path).collect().is_empty()
+    assert read_practice_traits(tmp_path).collect().is_empty()
