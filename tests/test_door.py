@@ -208,6 +208,7 @@ def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
         (lambda s: s.opportunities(level="place"), InputError, "'place' is no level"),
         (lambda s: s.kpis(level=""), InputError, "'' is no level"),
         (lambda s: s.measures("inhalers"), InputError, "there is no measure inhalers"),
+        (lambda s: s.measures(""), InputError, "there is no measure"),
         (lambda s: s.measures(["saba", "nothing"]), InputError, "there is no measure nothing"),
         (lambda s: s.footprint(months="January"), DefinitionError, "'January' is not a month"),
         (lambda s: s.footprint(months=""), PrescarbonError, "not loaded"),
