@@ -112,7 +112,8 @@ class OpenStore:
         """
         check_level(level, ALL_LEVELS)
         evidence = self._evidence(everyone(self._told(scope)), months)
-        chosen = chosen_measures(evidence, dict.fromkeys(_several(only))) if only else evidence.reference.measures
+        ids = dict.fromkeys(_several(only))
+        chosen = chosen_measures(evidence, ids) if ids else evidence.reference.measures
         whole = [(evidence.months[0], evidence.months[-1])]
         periods = [(m, m) for m in evidence.months] if by_month else whole
         return evidence.measure(chosen, [level], periods).lazy()

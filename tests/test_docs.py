@@ -1,4 +1,5 @@
 import ast
+import importlib
 import importlib.util
 import inspect
 import re
@@ -159,6 +160,16 @@ def test_the_notebook_of_the_how_to_runs(home: Path, tmp_path: Path, monkeypatch
     names["pyplot"].close(names["figure"])
 
 
+def test_the_python_of_the_readme_runs(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PRESCARBON_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    *before, last = block.strip().splitlines()
+    names: dict[str, object] = {}
+    exec("\n".join(before), names)
+    assert eval(last, names).height == 25 * 3  # months × PCNs: the sample's memberships begin in its second month
+
+
 def test_everything_public_of_the_door_is_in_the_how_to():
     page = NOTEBOOK.read_text("utf-8")
     public = [name for name in vars(OpenStore) if not name.startswith("_") and name != "config"]
@@ -198,6 +209,21 @@ def test_the_developers_page_names_every_room_and_what_it_may_import():
         for file in (package / room).rglob("*.py"):
             known = {name.split(".")[1] for name in imported(file) if name.startswith("prescarbon.")}
             assert known <= may_import | free | {room}, f"{file.relative_to(ROOT)}: docs/developing.md says otherwise"
+
+
+@pytest.mark.parametrize(
+    "script", sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]), ids=lambda p: p.name
+)
+def test_a_script_imports_what_exists(script: Path):
+    ours = [n for n in ast.walk(ast.parse(script.read_text("utf-8"))) if isinstance(n, ast.ImportFrom)]
+    for node in ours:
+        if (node.module or "").startswith("prescarbon"):
+            room = importlib.import_module(node.module)
+            for name in node.names:
+                submodule = (
+                    importlib.util.find_spec(f"{node.module}.{name.name}") if hasattr(room, "__path__") else None
+                )
+                assert hasattr(room, name.name) or submodule, f"{node.module} has no {name.name}"
 
 
 def imported(file: Path) -> list[str]:

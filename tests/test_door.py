@@ -208,6 +208,7 @@ def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
         (lambda s: s.opportunities(level="place"), InputError, "'place' is no level"),
         (lambda s: s.kpis(level=""), InputError, "'' is no level"),
         (lambda s: s.measures("inhalers"), InputError, "there is no measure inhalers"),
+        (lambda s: s.measures(""), InputError, "there is no measure"),
         (lambda s: s.measures(["saba", "nothing"]), InputError, "there is no measure nothing"),
         (lambda s: s.footprint(months="January"), DefinitionError, "'January' is not a month"),
         (lambda s: s.footprint(months=""), PrescarbonError, "not loaded"),
@@ -259,7 +260,7 @@ def test_too_little_coverage_stops_totals_but_no_measure(home: Path, tmp_path: P
     file.write_text('scope = "all"\ncoverage_floor = 1.0\n', "utf-8")
     store = open_store(home, config=file)
     assert store.measures("saba", months="2026-01").collect().height > 0
-    with pytest.raises(PrescarbonError, match="carry a factor, the floor is 100%"):
+    with pytest.raises(PrescarbonError, match=r"the floor is 100%\. Without one: a product \("):
         store.footprint(months="2026-01")
 
 

@@ -31,7 +31,7 @@ from prescarbon.reference.sheets import read_sheet
 
 ROOT = find_reference()
 PARTS = (
-    "sources", "corrections", "plausible", "measures", "switches", "doses", "targets", "kpis", "places", "blmk", "wording",
+    "sources", "corrections", "plausible", "measures", "switches", "targets", "kpis", "places", "blmk", "wording",
     "excluded", "campaigns", "kpi_returns", "code_lists", "products", "not_inhalers", "without_factor", "code_changes",
     "series", "gwp100", "components", "shared_keys", "sha256",
 )  # fmt: skip
@@ -340,7 +340,7 @@ def config_of(root: Path, **others: Any) -> Config:
 PART_OF = {
     "products/inhalers.csv": "products", "products/not-inhalers.csv": "not_inhalers",
     "products/without-factor.csv": "without_factor", "products/code-changes.csv": "series",
-    "factors/inhalers.csv": "shared_keys", "factors/gwp100.csv": "gwp100", "switches/dose-categories.csv": "doses",
+    "factors/inhalers.csv": "shared_keys", "factors/gwp100.csv": "gwp100", "switches/dose-categories.csv": "switches",
     "targets/targets.csv": "targets", "targets/kpis.csv": "kpis", "organisations/blmk.csv": "blmk",
     "organisations/places.toml": "places", "sources.toml": "sources", "corrections.toml": "corrections",
     "factors/plausible.toml": "plausible", "switches/guards.toml": "switches", "formulary/default.csv": "switches",
@@ -542,7 +542,7 @@ def test_an_action_of_no_rule_and_a_practice_of_no_shape_are_refused(tmp_path):
         read_actions_log(log, read_reference())
     log.write_bytes(written([OWN_ROWS[ActionRow] | {"practice_code": "../../x"}]))
     with pytest.raises(InputError, match=r"line 2, practice_code: '\.\./\.\./x' is no code"):
-        read_actions_log(log)
+        read_actions_log(log, read_reference())
 
 
 @pytest.mark.parametrize(
