@@ -35,6 +35,8 @@ REPORTED_LEVELS = ("practice", "pcn", GROUP)
 class Evidence:
     """All that is known of the scope in the loaded months; what several answers need is worked out once, here.
 
+    factors      table FACTORS: those of devices in the configured set
+    spend        table FACTORS: those of spend
     practices    table PRACTICES, one row a practice: its membership in the last month
     memberships  practice × month: the organisation of every level (memberships.memberships_by_month)
     list_sizes   table LIST_SIZES for every month in the footprint
@@ -47,6 +49,8 @@ class Evidence:
     reference: Reference
     manifests: tuple[MonthManifest, ...]
     scope: Scope
+    factors: pl.LazyFrame
+    spend: pl.LazyFrame
     practices: pl.DataFrame
     memberships: pl.DataFrame
     list_sizes: pl.DataFrame
@@ -185,7 +189,8 @@ def gather(
     reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
     activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect()
     prices = base_prices(activity.lazy(), config.base_months)
-    footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
+    factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
+    footprint = footprint_of(activity, reference, factors, spend, prices)
     names = {} if is_light else _names(prescribing, footprint)
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
@@ -198,6 +203,8 @@ def gather(
         reference=reference,
         manifests=manifests,
         scope=scope,
+        factors=factors,
+        spend=spend,
         practices=own,
         memberships=memberships_by_month(in_force, with_rows, own, reference.places),
         list_sizes=list_sizes_for(read_list_sizes(config.home), chosen).collect(),
