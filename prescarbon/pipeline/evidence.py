@@ -19,6 +19,7 @@ from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
@@ -143,6 +144,7 @@ class Evidence:
             seed=self.config.seed,
             scope=self.scope.words,
             settings=self.config.settings(),
+            other_inputs=other_inputs(self.config.home, self.reference),
             rows_in=total("rows_in"),
             rows_used=total("rows_used"),
             rows_rejected=total("rows_rejected"),
