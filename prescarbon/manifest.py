@@ -34,6 +34,7 @@ class RunManifest:
     coverage_by_method: tuple[Mapping[str, Any], ...]
     is_synthetic: bool
     settings: Mapping[str, Any] = field(default_factory=dict)
+    other_inputs: tuple[Mapping[str, Any], ...] = ()
     kg_by_month: tuple[Mapping[str, Any], ...] = ()
     restatements: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.organisations import list_sizes_for
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
-from prescarbon.pipeline.evidence import Evidence, first_day, footprint_of, run_factors
+from prescarbon.pipeline.evidence import Evidence, first_day, footprint_of
 from prescarbon.store.months import Store
 from prescarbon.store.organisations import read_list_sizes
 
@@ -40,7 +40,7 @@ def england_figures(
     reduced = reduce_to_activity(respiratory).collect(engine="streaming").lazy()
     activity = read_quantities(reduced, reference.products, reference.not_inhalers).filter(IS_INHALER).collect()
     prices = base_prices(activity.lazy(), config.base_months)
-    footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
+    footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, prices)
     known = footprint.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
     sums = known.select(
         pl.col("kg_co2e").sum().cast(pl.Float64), exact_sum("devices", DEVICE_DECIMALS).alias("devices")

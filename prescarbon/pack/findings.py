@@ -103,7 +103,8 @@ class Findings:
     def _prepared(self) -> tuple[Prepared, Prepared | None]:
         """With the rules the pages show, and, where drafts are held back, with all of them to count those."""
         drafts = self.evidence.config.show_draft_rules
-        return prepare(self.evidence, include_drafts=drafts), None if drafts else prepare(self.evidence)
+        shown = prepare(self.evidence, include_drafts=drafts)
+        return shown, None if drafts else shown.with_drafts()
 
     @cached_property
     def _found(self) -> dict[str, tuple[Found, Found | None]]:

@@ -1,15 +1,43 @@
 """A run again, from its manifest: the same settings over the same inputs give the same bytes, or a sentence says why not."""
 
-from datetime import date
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from prescarbon import __version__
-from prescarbon.config import config_from_settings
+from prescarbon.config import Config, config_from_settings, parse_month
 from prescarbon.errors import InputError
 from prescarbon.pack.folder import MANIFEST, Pack, read_manifest
 from prescarbon.pack.write import Progress, show_nothing, write_report
+from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.reference.definitions import reference_of
 from prescarbon.store.months import Store
+
+
+class Month(BaseModel):
+    """A month that a run read."""
+
+    month: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+    hash: str
+
+
+class Other(BaseModel):
+    """What else a run rested on: see inputs.other_inputs."""
+
+    name: str
+    hash: str | None
+
+
+class Run(BaseModel):
+    """What of a run manifest a run is repeated from."""
+
+    inputs: Annotated[list[Month], Field(min_length=1)]
+    other_inputs: list[Other]
+    settings: dict[str, Any]
+    reference_sha256: str
+    version: str
 
 
 def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress = show_nothing) -> Pack:
@@ -19,29 +47,42 @@ def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress =
     home      the store that holds the same months
 
     Raises:
-        InputError: this is no run manifest, or the version, the reference data or a month is not the one it names.
+        InputError: this is no run manifest, or the version, the reference data, a month or another input is not the one
+            it names.
         DefinitionError: a setting of it is none of ours.
     """
-    said = read_manifest(manifest.parent) if manifest.name == MANIFEST else None
-    settings, inputs = (said or {}).get("settings"), (said or {}).get("inputs")
-    if said is None or not settings or not isinstance(inputs, list) or not inputs:
-        raise InputError(
-            "this is no manifest of a run that can be repeated.",
-            where=manifest.name,
-            remedy="Give a pack's manifest.json.",
-        )
-    config = config_from_settings(settings, home, out)
-    held = {m.month: m.hash for m in Store(home).months()}
-    differs = [f"month {row['month']}" for row in inputs if held.get(row["month"]) != row["hash"]]
-    if said.get("reference_sha256") != reference_of(config).sha256:
-        differs.append("the reference data")
-    if said.get("version") != __version__:
-        differs.append(f"prescarbon itself ({said.get('version')})")
-    if differs:
+    run = _read_run(manifest)
+    config = config_from_settings(run.settings, home, out)
+    if differs := list(_differences(run, config)):
         raise InputError(
             f"the run cannot be repeated to the byte: not as it was is {', '.join(differs)}.",
             where=manifest.name,
             remedy="Use the store and the version it was made with, or run `prescarbon report`.",
         )
-    last_month = date.fromisoformat(f"{inputs[-1]['month']}-01")
-    return write_report(config, last_month=last_month, months=len(inputs), last=manifest.parent, progress=progress)
+    last_month = parse_month(run.inputs[-1].month)
+    return write_report(config, last_month=last_month, months=len(run.inputs), last=manifest.parent, progress=progress)
+
+
+def _read_run(manifest: Path) -> Run:
+    try:
+        return Run.model_validate(read_manifest(manifest.parent) if manifest.name == MANIFEST else None)
+    except ValidationError as error:
+        raise InputError(
+            "this is no manifest of a run that can be repeated.",
+            where=manifest.name,
+            remedy="Give a pack's manifest.json.",
+        ) from error
+
+
+def _differences(run: Run, config: Config) -> Iterator[str]:
+    """What is not as the manifest says it was, in words."""
+    held = {m.month: m.hash for m in Store(config.home).months()}
+    yield from (f"month {m.month}" for m in run.inputs if held.get(m.month) != m.hash)
+    reference = reference_of(config)
+    if run.reference_sha256 != reference.sha256:
+        yield "the reference data"
+    then = {(other.name, other.hash) for other in run.other_inputs}
+    now = {(other["name"], other["hash"]) for other in other_inputs(config.home, reference)}
+    yield from sorted({str(name) for name, _ in then ^ now})
+    if run.version != __version__:
+        yield f"prescarbon itself ({run.version})"

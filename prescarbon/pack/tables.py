@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from prescarbon.pack.findings import Findings
-from prescarbon.pipeline.evidence import REPORTED_LEVELS, run_factors
+from prescarbon.pipeline.evidence import REPORTED_LEVELS
 from prescarbon.pipeline.series import period_values
 from prescarbon.report.faces.safety import formula_safe
 from prescarbon.report.views.practice import PracticePage
@@ -34,7 +34,7 @@ def _tables(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[tuple
     kpis = [{k: row[k] for k in KPI_VALUES.names} for row in findings.kpis.rows]
     yield "kpi_values", pl.DataFrame(kpis, KPI_VALUES.schema)
     yield "figures", pl.DataFrame(list(_figures(pages)), FIGURES.schema, orient="row")
-    yield "factors", pl.concat(run_factors(evidence.reference, evidence.config)).collect()
+    yield "factors", pl.concat([evidence.factors, evidence.spend]).collect()
     yield "practices", evidence.practices
     yield "list_sizes", evidence.list_sizes
 

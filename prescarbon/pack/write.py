@@ -36,6 +36,7 @@ from prescarbon.tables.organisations import GROUP
 
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
 NOT_COMPARED = {"restatements"}  # they grow from run to run of the same inputs
+WHOLE_RUN = "Run `prescarbon report` for the whole pack, or choose another folder with --out."
 Progress = Callable[[int, int], None]
 
 
@@ -216,17 +217,19 @@ def _check_same_run(final: Path, manifest: RunManifest) -> None:
     """Refuse to put pages of one run among those of another.
 
     Raises:
-        InputError: the pack that is there came of other inputs, settings or definitions.
+        InputError: the pack that is there came of other inputs, settings or definitions, or does not say of which.
     """
-    there = read_manifest(final)
-    here = json.loads(manifest.to_json())
-    if there is None:
+    if not final.exists():
         return
+    there = read_manifest(final)
+    if there is None:
+        raise InputError(f"the pack in {final.name} has no manifest to tell which run it came of.", remedy=WHOLE_RUN)
+    here = json.loads(manifest.to_json())
     if other := sorted(key for key in here if key not in NOT_COMPARED and here[key] != there.get(key)):
         raise InputError(
             f"the pack in {final.name} came of another run (different: {', '.join(other)}), so these pages would not agree "
             "with the others.",
-            remedy="Run `prescarbon report` for the whole pack, or choose another folder with --out.",
+            remedy=WHOLE_RUN,
         )
 
 

@@ -19,6 +19,7 @@ from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
@@ -36,6 +37,8 @@ REPORTED_LEVELS = ("practice", "pcn", GROUP)
 class Evidence:
     """All that is known of the scope in the loaded months; what several answers need is worked out once, here.
 
+    factors      table FACTORS: those of devices in the configured set
+    spend        table FACTORS: those of spend
     practices    table PRACTICES, one row a practice: its membership in the last month
     memberships  practice × month: the organisation of every level (memberships.memberships_by_month)
     list_sizes   table LIST_SIZES for every month in the footprint
@@ -48,6 +51,8 @@ class Evidence:
     reference: Reference
     manifests: tuple[MonthManifest, ...]
     scope: Scope
+    factors: pl.LazyFrame
+    spend: pl.LazyFrame
     practices: pl.DataFrame
     memberships: pl.DataFrame
     list_sizes: pl.DataFrame
@@ -151,6 +156,7 @@ class Evidence:
             seed=self.config.seed,
             scope=self.scope.words,
             settings=self.config.settings(),
+            other_inputs=other_inputs(self.config.home, self.reference),
             rows_in=total("rows_in"),
             rows_used=total("rows_used"),
             rows_rejected=total("rows_rejected"),
@@ -197,7 +203,8 @@ def gather(
     reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
     activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect()
     prices = base_prices(activity.lazy(), config.base_months)
-    footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
+    factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
+    footprint = footprint_of(activity, reference, factors, spend, prices)
     names = {} if is_light else _names(prescribing, footprint)
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
@@ -210,6 +217,8 @@ def gather(
         reference=reference,
         manifests=manifests,
         scope=scope,
+        factors=factors,
+        spend=spend,
         practices=own,
         memberships=memberships_by_month(in_force, with_rows, own, reference.places),
         list_sizes=list_sizes_for(read_list_sizes(config.home), chosen).collect(),

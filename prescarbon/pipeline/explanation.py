@@ -159,15 +159,8 @@ def _totals(evidence: Evidence, mine: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _with_factors(evidence: Evidence, lines: pl.DataFrame) -> pl.DataFrame:
     """The lines plus kg_a_unit (kg a device, or a £), price_gbp (constant, for spend) and source_id of the factor."""
-    config, reference = evidence.config, evidence.reference
-    factors = pl.concat(
-        [
-            reference.factors(config.factor_set, config.gwp_basis, config.brand_mix).select(
-                "factor_id", "kg_co2e", "source_id"
-            ),
-            reference.spend().select("factor_id", "kg_co2e", "source_id"),
-        ]
-    ).unique("factor_id", keep="first", maintain_order=True)
+    every = pl.concat([evidence.factors, evidence.spend]).select("factor_id", "kg_co2e", "source_id")
+    factors = every.unique("factor_id", keep="first", maintain_order=True)
     known = lines.lazy().join(factors.rename({"kg_co2e": "kg_a_unit"}), on="factor_id", how="left")
     price = pl.col("kg_co2e").cast(pl.Float64) / pl.col("kg_a_unit") / pl.col("total_quantity").cast(pl.Float64)
     return known.with_columns(price_gbp=pl.when(pl.col("devices").is_null()).then(price)).collect()

@@ -75,24 +75,30 @@ class Prepared:
     evidence: Evidence
     options: OpportunityOptions
     members: pl.LazyFrame
+    volumes: pl.LazyFrame
     lines: pl.LazyFrame
     claims: pl.LazyFrame
+
+    def with_drafts(self) -> "Prepared":
+        """The same with the rules that no clinical role has signed off."""
+        return _claimed(self.evidence, replace(self.options, include_drafts=True), self.members, self.volumes)
 
 
 def prepare(
     evidence: Evidence, rank_by: str = "kg", *, include_off: bool = False, include_drafts: bool = True
 ) -> Prepared:
     """Find the opportunities of every practice in the evidence, once for all levels."""
-    config, switches = evidence.config, evidence.reference.switches
     options = _options(evidence, rank_by, include_off=include_off, include_drafts=include_drafts)
-    factors = evidence.reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
-    members = _memberships(evidence)
-    footprint, products = evidence.footprint.lazy(), evidence.reference.products
-    volumes = sum_volumes(footprint, options).collect().lazy()
-    claims = claim_units(switches.rules, volumes, products, factors, switches.formulary, members, options)
+    volumes = sum_volumes(evidence.footprint.lazy(), options).collect().lazy()
+    return _claimed(evidence, options, _memberships(evidence), volumes)
+
+
+def _claimed(evidence: Evidence, options: OpportunityOptions, members: pl.LazyFrame, volumes: pl.LazyFrame) -> Prepared:
+    switches, products = evidence.reference.switches, evidence.reference.products
+    claims = claim_units(switches.rules, volumes, products, evidence.factors, switches.formulary, members, options)
     claims = claims.collect().lazy()
-    lines = find_opportunities(claims, volumes, switches.rules, footprint, products, options)
-    return Prepared(evidence, options, members, lines.collect().lazy(), claims)
+    lines = find_opportunities(claims, volumes, switches.rules, evidence.footprint.lazy(), products, options)
+    return Prepared(evidence, options, members, volumes, lines.collect().lazy(), claims)
 
 
 def at_level(prepared: Prepared, level: str) -> Found:
@@ -109,7 +115,9 @@ def at_level(prepared: Prepared, level: str) -> Found:
 
 def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_drafts: bool) -> OpportunityOptions:
     config, reference, period = evidence.config, evidence.reference, evidence.period
-    factors = reference.factors(config.factor_set, config.gwp_basis, config.brand_mix)
+    draws = tabulate_draws(
+        evidence.factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws
+    )
     return OpportunityOptions(
         period_start=period[0],
         period_end=period[-1],
@@ -121,7 +129,7 @@ def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_dra
         excluded=reference.excluded,
         campaigns=reference.campaigns,
         guards=reference.switches.guards,
-        draws=tabulate_draws(factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws),
+        draws=draws,
     )
 
 

@@ -1,0 +1,35 @@
+"""What a run rests on besides its months and the reference data: organisation files, published values, own files."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from prescarbon.reference.definitions import Reference
+from prescarbon.store.manifests import hash_of
+
+
+def other_inputs(home: Path, reference: Reference) -> tuple[dict[str, str | None], ...]:
+    """name and hash (sha256; None where it cannot be read) of each, in order of place and name.
+
+    home       the store's folder: every organisation file and every file of published values imported to it
+    reference  the definitions, with the user's own files about switches, KPIs and the scope
+    """
+    held = [*_held(home / "organisations", "organisations"), *_held(home / "published", "published")]
+    return (*held, *_own(reference))
+
+
+def _held(folder: Path, place: str) -> Iterator[dict[str, str | None]]:
+    for file in sorted(folder.glob("*.parquet")):
+        yield {"name": f"{place}/{file.name}", "hash": hash_of(file)}
+
+
+def _own(reference: Reference) -> Iterator[dict[str, str | None]]:
+    local = reference.local
+    one_each = (local.formulary, local.excluded_products, local.campaigns, local.kpi_returns)
+    for file in (*one_each, *local.code_lists):
+        if file is not None:
+            try:
+                digest = hashlib.sha256(reference.files.bytes_of(file)).hexdigest()
+            except OSError:  # who needs the file says so in a sentence of its own
+                digest = None
+            yield {"name": file.name, "hash": digest}
