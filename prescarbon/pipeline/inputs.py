@@ -24,12 +24,9 @@ def _held(folder: Path, place: str) -> Iterator[dict[str, str | None]]:
 
 
 def _own(reference: Reference) -> Iterator[dict[str, str | None]]:
-    local = reference.local
-    one_each = (local.formulary, local.excluded_products, local.campaigns, local.kpi_returns)
-    for file in (*one_each, *local.code_lists):
-        if file is not None:
-            try:
-                digest = hashlib.sha256(reference.files.bytes_of(file)).hexdigest()
-            except OSError:  # who needs the file says so in a sentence of its own
-                digest = None
-            yield {"name": file.name, "hash": digest}
+    for file in reference.local.files:
+        try:
+            digest = hashlib.sha256(reference.files.bytes_of(file)).hexdigest()
+        except OSError:  # who needs the file says so in a sentence of its own
+            digest = None
+        yield {"name": file.name, "hash": digest}

@@ -103,11 +103,10 @@ class Reference:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of every file's name and bytes below the folder, in order, of every imported factor set and local file."""
+        """Hash of every file's name and bytes below the folder, in order, and of every imported factor set."""
         digest = hashlib.sha256()
         inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
-        own = [f for f in (*self.imported, *self.local.files) if f.is_file()]
-        for name, file in sorted(inside) + [(f.name, f) for f in own]:
+        for name, file in sorted(inside) + [(f.name, f) for f in self.imported]:
             try:
                 digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
             except OSError as error:
