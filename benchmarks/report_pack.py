@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from prescarbon.config import Config
-from prescarbon.pack import write as outputs
-from prescarbon.pack.findings import Views
+from prescarbon.pack.demo import write_demo
+from prescarbon.pack.ics import ics_page
 from prescarbon.pack.tables import write_tables
+from prescarbon.pack.write import make_views, write_report
 from prescarbon.pipeline.evidence import gather
-from prescarbon.reference.wording import read_wording
 from prescarbon.report.faces.html import HtmlPages
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.sheets import pcn_sheets, practice_sheets
@@ -38,7 +38,7 @@ def main() -> None:
     """Make the demo, then time each stage of its report, then the report as a user gets it."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        outputs.write_demo(Config(home=root / "home", out=root / "out"))
+        write_demo(Config(home=root / "home", out=root / "out"))
         config = Config(
             home=root / "home" / "demo", out=root / "again", scope=("gp",), is_scope_given=True, show_draft_rules=True
         )
@@ -46,25 +46,23 @@ def main() -> None:
         laps = Laps()
         evidence = gather(config, months=24)
         laps.lap("store to footprint")
-        words, manifest = read_wording(evidence.reference.root), evidence.manifest("report")
-        views = Views(evidence, list(outputs.practice_pages(evidence)), words)
-        pages = list(views.practices())
-        pcns = list(views.pcns(pages))
-        views.ics(pages, pcns)
+        words, manifest = evidence.reference.wording, evidence.manifest("report")
+        views = make_views(evidence)
+        ics_page(views.findings, views.pages, views.pcns)
         laps.lap("views of 90 practices, 24 PCNs, 1 system")
         html = HtmlPages(manifest, words)
-        made = [*map(html.practice, pages), *map(html.pcn, pcns)]
+        made = [*map(html.practice, views.pages), *map(html.pcn, views.pcns)]
         laps.lap("114 HTML pages with charts")
         typesetter = Typesetter()
         for page in made:
             typesetter.pdf(page.paper, is_synthetic=True, sheets=2)
         laps.lap("114 PDFs")
-        for sheets in (*(practice_sheets(p, words) for p in pages), *(pcn_sheets(p, words) for p in pcns)):
+        for sheets in (*(practice_sheets(p, words) for p in views.pages), *(pcn_sheets(p, words) for p in views.pcns)):
             write_workbook(root / "one.xlsx", sheets, manifest, words)
         laps.lap("114 workbooks")
-        write_tables(evidence, views, pages, root / "tables")
+        write_tables(views.findings, views.pages, root / "tables")
         laps.lap("tables as Parquet and CSV")
-        pack = outputs.write_report(config)
+        pack = write_report(config)
         laps.lap("`prescarbon report`, every face")
         size = sum(file.stat().st_size for file in pack.folder.rglob("*") if file.is_file())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
