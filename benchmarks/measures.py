@@ -11,7 +11,6 @@ from pathlib import Path
 
 from prescarbon.config import read_config
 from prescarbon.pipeline.evidence import gather
-from prescarbon.pipeline.series import monthly_values
 from prescarbon.reference.files import find_reference
 from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
@@ -40,10 +39,11 @@ def main() -> None:
         evidence = gather(read_config(home=home, scope="gp"))
         print(f"evidence: {time.perf_counter() - start:.2f} s, {evidence.footprint.height:,} rows")
         measures = evidence.reference.measures
+        each_month = [(month, month) for month in evidence.months]
         total = 0.0
         for level in ("practice", "pcn", "sub-icb", "icb", "place"):
             start = time.perf_counter()
-            rows = monthly_values(evidence, measures, level).collect().height
+            rows = evidence.measure(measures, [level], each_month).height
             total += time.perf_counter() - start
             print(f"{level:10}{time.perf_counter() - start:8.2f} s{rows:>12,} values")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / 1024

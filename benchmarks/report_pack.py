@@ -46,10 +46,10 @@ def main() -> None:
         laps = Laps()
         evidence = gather(config, months=24)
         laps.lap("store to footprint")
+        words, manifest = evidence.reference.wording, evidence.manifest("report")
         views = make_views(evidence)
         ics_page(views.findings, views.pages, views.pcns)
         laps.lap("views of 90 practices, 24 PCNs, 1 system")
-        words, manifest = views.findings.words, evidence.manifest("report")
         html = HtmlPages(manifest, words)
         made = [*map(html.practice, views.pages), *map(html.pcn, views.pcns)]
         laps.lap("114 HTML pages with charts")
@@ -57,10 +57,7 @@ def main() -> None:
         for page in made:
             typesetter.pdf(page.paper, is_synthetic=True, sheets=2)
         laps.lap("114 PDFs")
-        for sheets in (
-            *(practice_sheets(page, words) for page in views.pages),
-            *(pcn_sheets(pcn, words) for pcn in views.pcns),
-        ):
+        for sheets in (*(practice_sheets(p, words) for p in views.pages), *(pcn_sheets(p, words) for p in views.pcns)):
             write_workbook(root / "one.xlsx", sheets, manifest, words)
         laps.lap("114 workbooks")
         write_tables(views.findings, views.pages, root / "tables")

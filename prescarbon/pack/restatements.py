@@ -1,12 +1,11 @@
 """What an earlier run said of a month that this run says otherwise, and what moved it: found by recomputing.
 
-The way back from this run to the earlier one is walked one step at a time, always in this order: each setting that
-differs is put back, then the base period of constant prices, then the factors; the earlier pack's own table is the
-end. What the kilograms of a month change by at a step is that step's part; the parts add up to the whole difference.
+The way back from this run to the earlier one is walked one step at a time, always in this order: the practices of
+the scope, each setting that differs, the constant prices, then the factors; the earlier pack's own table is the end. What the kilograms of a month change by at a step is that step's part; the parts add up to the whole difference.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -19,11 +18,12 @@ from prescarbon.errors import PrescarbonError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footprint import base_prices
 from prescarbon.pack.folder import read_manifest
-from prescarbon.pipeline.evidence import Evidence, footprint_of, gather, run_factors
+from prescarbon.pipeline.evidence import Evidence, activity_of, footprint_of, run_factors
+from prescarbon.pipeline.scope import EVERYONE, read_practices, resolve_scope
 from prescarbon.tables.products import FACTORS
 
 GRAM = 0.001
-NAMED = 3  # factors or presentations that a sentence names
+NAMED = 3  # practices, factors or presentations that a sentence names
 SETTINGS = ("scope", "factor_set", "gwp_basis", "brand_mix", "base_months")  # those that a kilogram depends on
 ROW = ["month", "practice_code", "bnf_code", "reads_as"]
 SPEND = "spend"
@@ -35,7 +35,7 @@ class World:
 
     footprint  table FOOTPRINT
     words      "gwp_basis was AR5, is AR6"; of the first world, which is this run, empty
-    by         the column whose values name what moved: factors or presentations
+    by         the column whose values name what moved: practices, factors or presentations
     """
 
     footprint: pl.DataFrame
@@ -64,7 +64,7 @@ def find_restatements(last: Path | None, evidence: Evidence) -> list[dict[str, A
     if not moved:
         return entries
     worlds = list(_way_back(last, before, evidence))
-    hashes = {row["month"]: row["hash"] for row in before.get("inputs", ())}
+    hashes = _hashes(before)
     again = {m.month for m in evidence.manifests if hashes.get(m.month, m.hash) != m.hash}
     for month, what, was, now in moved:
         parts = list(_parts(worlds, month, what, is_again=month in again))
@@ -81,36 +81,78 @@ def find_restatements(last: Path | None, evidence: Evidence) -> list[dict[str, A
 def _way_back(last: Path, before: Mapping[str, Any], evidence: Evidence) -> Iterator[World]:
     """This run first, then a world for each step that put something back."""
     yield World(evidence.footprint)
-    config, activity = evidence.config, evidence.activity
-    reference = evidence.reference
+    config, reference, own = evidence.config, evidence.reference, evidence.config.settings()
     old_settings = {key: before[key] for key in SETTINGS[1:3] if key in before} | dict(before.get("settings", {}))
-    own = config.settings()
-    for key in SETTINGS:
-        if key in old_settings and old_settings[key] != own[key]:
-            config = _put_back(config, key, old_settings)
-            if key == "scope":
-                activity = _activity_of(config, evidence.months)
-            prices = base_prices(activity.lazy(), config.base_months)
-            footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
-            yield World(footprint, f"{key} was {_shown(old_settings[key])}, is {_shown(own[key])}")
-    prices = base_prices(activity.lazy(), config.base_months)
-    months = [date.fromisoformat(f"{month}-01") for month in before.get("months", ())]
-    if months and months[0] != evidence.months[0]:
-        old = _activity_of(config, months)
-        if old.height:
-            prices = base_prices(old.lazy(), config.base_months)
-            footprint = footprint_of(activity, reference, *run_factors(reference, config), prices)
-            was, now = (f"{m:%B %Y}" for m in (months[0], evidence.months[0]))
-            yield World(footprint, f"constant prices: the base period began in {was}, begins in {now}")
-    factors = _table(last, "factors")
-    if factors is not None:
-        is_spend = pl.col("factor_set") == SPEND
-        kept = FACTORS.admit(factors.lazy())
-        footprint = footprint_of(activity, reference, kept.filter(~is_spend), kept.filter(is_spend), prices)
-        yield World(footprint, "factors changed", by="factor_id")
+    changed = [key for key in SETTINGS if key in old_settings and old_settings[key] != own[key]]
+    words = {key: f"{key} was {_shown(old_settings[key])}, is {_shown(own[key])}" for key in changed}
     rows = _table(last, "footprint")
+    old = _config_of(config, old_settings, changed)
+    activity = _activity_then(rows, before, evidence, old if "scope" in changed else config)
+    if activity is not None:
+        prices = base_prices(activity.lazy(), config.base_months)
+        footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, prices)
+        yield World(footprint, words.get("scope", "the scope holds other practices"), by="practice_code")
+    else:
+        activity = evidence.activity
+    for done, key in enumerate(changed, start=1):
+        if key != "scope":
+            config = _config_of(config, old_settings, changed[:done])
+            prices = base_prices(activity.lazy(), config.base_months)
+            yield World(footprint_of(activity, reference, *run_factors(reference, config), prices), words[key])
+    prices, why = _prices_then(rows, before, evidence, config, activity)
+    factors, spend = run_factors(reference, config)
+    yield World(footprint_of(activity, reference, factors, spend, prices), why)
+    kept = _table(last, "factors")
+    if kept is not None:
+        is_spend, then = pl.col("factor_set") == SPEND, FACTORS.admit(kept.lazy())
+        footprint = footprint_of(activity, reference, then.filter(~is_spend), then.filter(is_spend), prices)
+        yield World(footprint, "factors changed", by="factor_id")
     if rows is not None:
-        yield World(rows, "rows", by="bnf_code")
+        what = "products" if kept is not None else "factors, products"
+        yield World(rows, f"{what} or readings of quantities changed", by="bnf_code")
+
+
+def _activity_then(
+    rows: pl.DataFrame | None, before: Mapping[str, Any], evidence: Evidence, config: Config
+) -> pl.DataFrame | None:
+    """Table ACTIVITY of this run's months for the earlier run's practices; None where they are the same or not known.
+
+    rows    the earlier table FOOTPRINT: a month of the same content that lacks a practice, or has one more, was told
+            of other practices
+    config  with the earlier scope, asked where there is no table
+    """
+    home, reference, mine = evidence.config.home, evidence.reference, evidence.activity
+    if rows is None:
+        if config.scope == evidence.config.scope:
+            return None
+        if before.get("scope") == EVERYONE:
+            return activity_of(home, reference, evidence.months, None)
+        try:
+            codes = resolve_scope(config, reference, read_practices(home, reference)).codes
+        except PrescarbonError:  # a list of codes that is gone: the difference stays named as not recomputed
+            return None
+        return activity_of(home, reference, evidence.months, codes)
+    hashes = _hashes(before)
+    steady = [day for day, m in zip(evidence.months, evidence.manifests, strict=True) if hashes.get(m.month) == m.hash]
+    then, now = (set(frame.filter(pl.col("month").is_in(steady))["practice_code"]) for frame in (rows, mine))
+    if then == now:
+        return None
+    gone = activity_of(home, reference, evidence.months, sorted(then - now))
+    return pl.concat([mine.filter(~pl.col("practice_code").is_in(now - then)), gone])
+
+
+def _prices_then(
+    rows: pl.DataFrame | None, before: Mapping[str, Any], evidence: Evidence, config: Config, activity: pl.DataFrame
+) -> tuple[pl.LazyFrame, str]:
+    """Constant prices of the earlier run as `base_prices` gives them, and why this run's may be others."""
+    months = [date.fromisoformat(f"{month}-01") for month in before.get("months", ())]
+    why = "constant prices: a month of the base period was published again"
+    if months and months[0] != evidence.months[0]:
+        was, now = (f"{m:%B %Y}" for m in (months[0], evidence.months[0]))
+        why = f"constant prices: the base period began in {was}, begins in {now}"
+        if rows is None:
+            rows = activity_of(evidence.config.home, evidence.reference, months, evidence.scope.codes)
+    return base_prices((activity if rows is None else rows).lazy(), config.base_months), why
 
 
 def _parts(worlds: list[World], month: str, what: str, *, is_again: bool) -> Iterator[tuple[float, str]]:
@@ -122,7 +164,7 @@ def _parts(worlds: list[World], month: str, what: str, *, is_again: bool) -> Ite
             continue
         words = earlier.words
         if earlier.by == "bnf_code":
-            words = "the month was published again" if is_again else "products or readings of quantities changed"
+            words = "the month was published again" if is_again else words
         if earlier.by:
             names = _largest(moved, earlier.by)
             words = f"{words}: {names}"
@@ -130,12 +172,13 @@ def _parts(worlds: list[World], month: str, what: str, *, is_again: bool) -> Ite
 
 
 def _difference(later: pl.DataFrame, earlier: pl.DataFrame, month: str, what: str) -> pl.DataFrame:
-    """Row by row: factor_id, bnf_code, kg (later minus earlier) of one month."""
+    """Row by row: practice_code, bnf_code, factor_id, kg (later minus earlier) of one month."""
     keep = (pl.col("month").dt.strftime("%Y-%m") == month) & (IS_INHALER if what == "inhalers" else pl.lit(value=True))
     columns = [*(pl.col(c).cast(pl.String) if c == "reads_as" else pl.col(c) for c in ROW), "kg_co2e", "factor_id"]
     now, then = (frame.filter(keep).select(columns) for frame in (later, earlier))
     both = now.join(then, on=ROW, how="full", coalesce=True, suffix="_then", nulls_equal=True)
     return both.select(
+        "practice_code",
         "bnf_code",
         pl.coalesce("factor_id", "factor_id_then").alias("factor_id"),
         kg=pl.col("kg_co2e").fill_null(0) - pl.col("kg_co2e_then").fill_null(0),
@@ -143,7 +186,7 @@ def _difference(later: pl.DataFrame, earlier: pl.DataFrame, month: str, what: st
 
 
 def _largest(moved: pl.DataFrame, by: str) -> str:
-    """The factors or presentations that moved most, and by how much."""
+    """The practices, factors or presentations that moved most, and by how much."""
     summed = moved.group_by(by).agg(pl.col("kg").sum()).filter(pl.col("kg").abs() >= GRAM)
     ordered = summed.sort(pl.col("kg").abs(), by, descending=[True, False])
     named = [f"{code} {float(kg):+,.1f}" for code, kg in ordered.head(NAMED).iter_rows()]
@@ -151,20 +194,14 @@ def _largest(moved: pl.DataFrame, by: str) -> str:
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
-def _put_back(config: Config, key: str, old: Mapping[str, Any]) -> Config:
-    kept = {"is_scope_given": True} if key == "scope" else {}
-    return config_from_settings(config.settings() | {key: old[key]} | kept, config.home, config.out)
+def _config_of(config: Config, old: Mapping[str, Any], keys: Sequence[str]) -> Config:
+    """The configuration with these settings as they were."""
+    return config_from_settings(config.settings() | {key: old[key] for key in keys}, config.home, config.out)
 
 
-def _activity_of(config: Config, months: list[date] | tuple[date, ...]) -> pl.DataFrame:
-    """Table ACTIVITY of another scope or other months; no rows where they are no longer held."""
-    try:
-        found = gather(replace(config, coverage_floor=0.0), last_month=months[-1], is_light=True).activity
-    except (
-        PrescarbonError
-    ):  # a month or scope that is gone cannot be recomputed: the difference stays named as not explained
-        return pl.DataFrame(schema={"month": pl.Date})
-    return found.filter(pl.col("month").is_in(list(months)))
+def _hashes(before: Mapping[str, Any]) -> dict[str, str]:
+    """Month → hash of the file that the earlier run read."""
+    return {row["month"]: row["hash"] for row in before.get("inputs", ())}
 
 
 def _table(pack: Path, name: str) -> pl.DataFrame | None:

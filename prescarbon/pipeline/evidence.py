@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -197,11 +198,8 @@ def gather(
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
     warnings += not_held(manifests, scope)
-    prescribing = store.scan(chosen)
-    if scope.codes is not None:
-        prescribing = prescribing.filter(pl.col("practice_code").is_in(scope.codes))
-    reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
-    activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect()
+    prescribing = _prescribing(store, chosen, scope.codes)
+    activity = _activity(prescribing, reference)
     prices = base_prices(activity.lazy(), config.base_months)
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
     footprint = footprint_of(activity, reference, factors, spend, prices)
@@ -263,6 +261,21 @@ def kg_by_month(footprint: pl.DataFrame) -> tuple[dict[str, Any], ...]:
         pl.col("kg_co2e").filter(IS_INHALER).sum().alias("inhalers"), pl.col("kg_co2e").sum().alias("all")
     )
     return tuple(by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m")).to_dicts())
+
+
+def activity_of(home: Path, reference: Reference, months: Sequence[date], codes: Sequence[str] | None) -> pl.DataFrame:
+    """Table ACTIVITY of these practices (None: every one) in those of the months that are held."""
+    return _activity(_prescribing(Store(home), months, codes), reference)
+
+
+def _prescribing(store: Store, months: Sequence[date], codes: Sequence[str] | None) -> pl.LazyFrame:
+    rows = store.scan(months)
+    return rows if codes is None else rows.filter(pl.col("practice_code").is_in(codes))
+
+
+def _activity(prescribing: pl.LazyFrame, reference: Reference) -> pl.DataFrame:
+    reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
+    return read_quantities(reduced, reference.products, reference.not_inhalers).collect()
 
 
 def first_day(manifest: MonthManifest) -> date:

@@ -1,6 +1,7 @@
 """The report pack of the SYNTHETIC sample: every face of a page says the same numbers as the tables and as `explain`."""
 
 import importlib.util
+import io
 import json
 import re
 import zipfile
@@ -18,6 +19,7 @@ from pptx import Presentation
 from prescarbon.cli import cli
 from prescarbon.reference.definitions import read_reference
 from prescarbon.report.views.numbers import Interval, kg, mass, number, pounds, span
+from prescarbon.tables.products import FACTORS
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = read_reference().wording
@@ -169,3 +171,32 @@ def test_an_expected_saving_is_the_share_of_the_units_named(pack):
     assert lines.height > 50
     share = lines["kg_expected"].cast(pl.Float64) / lines["kg_theoretical"].cast(pl.Float64)
     assert (share - lines["achievable_share"]).abs().max() < 1e-4
+
+
+def test_every_table_is_whole_typed_and_in_one_piece(pack):
+    """As it lay in memory a table's Parquet would differ from run to run: it is written as one piece."""
+    files = sorted((pack / "data").glob("*.parquet"))
+    assert [f.stem for f in files] == [
+        "factors", "figures", "footprint", "kpi_values", "list_sizes", "measure_values", "opportunities", "practices"
+    ]  # fmt: skip
+    for file in files:
+        table = pl.read_parquet(file)
+        assert table.height > 0, file.name
+        assert table.n_chunks() == 1, file.name
+        again = io.BytesIO()
+        table.rechunk().write_parquet(again)
+        assert file.read_bytes() == again.getvalue(), file.name
+        text = pl.read_csv(file.with_suffix(".csv"), infer_schema=False)
+        assert (text.columns, text.height) == (table.columns, table.height), file.name
+
+
+def test_the_factors_of_a_run_stand_beside_it(pack):
+    """All that a reader needs to multiply again, and that a later run needs to tell a changed factor by its name."""
+    factors = pl.read_parquet(pack / "data" / "factors.parquet")
+    FACTORS.admit(factors.lazy())
+    assert factors.columns == list(FACTORS.names)
+    used = pl.read_parquet(pack / "data" / "footprint.parquet").drop_nulls("factor_id")
+    assert set(used["factor_id"]) <= set(factors["factor_id"])
+    ventolin = used.filter(pl.col("bnf_code") == "0301011R0BEAIAP")
+    (factor,) = factors.filter(pl.col("key") == "0301011R0BEAIAP")["kg_co2e"]
+    assert (ventolin["kg_co2e"].cast(pl.Float64) - ventolin["devices"] * factor).abs().max() < 1e-6

@@ -1,0 +1,187 @@
+"""Every option of every command is obeyed or absent: which of the shared ones each takes, and that they change the answer."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import openpyxl
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from prescarbon.cli import cli
+
+FIGURES = {"scope", "factor_set", "gwp_basis"}
+TAKEN = {
+    "actions": FIGURES,
+    "change": FIGURES,
+    "compare": FIGURES,
+    "demo": FIGURES - {"scope"},
+    "explain": FIGURES,
+    "factors compare": {"scope", "gwp_basis"},  # the two sets are its arguments
+    "factors import": set(),
+    "factors list": {"gwp_basis"},
+    "factors show": {"gwp_basis"},
+    "fetch": {"scope"},
+    "import": set(),
+    "kpis": FIGURES,
+    "measures import-published": set(),
+    "measures list": set(),
+    "measures reconcile": set(),  # a published value is of every practice, by published factors
+    "measures run": FIGURES,
+    "measures show": set(),
+    "months": set(),
+    "opportunities": FIGURES,
+    "organisations import": set(),
+    "reference check": set(),
+    "rejects": set(),
+    "report": FIGURES,
+    "rules codes": set(),
+    "run": FIGURES,
+    "trend": FIGURES,
+    "verify": set(),
+}
+VALUES = {"scope": "all", "factor_set": "harmonised", "gwp_basis": "AR5"}
+
+
+def commands(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, (*above, name))
+        else:
+            yield " ".join((*above, name)), command
+
+
+def test_each_command_takes_the_shared_options_it_obeys():
+    found = {name: {p.name for p in command.params} & FIGURES for name, command in commands(cli)}
+    assert found == TAKEN
+
+
+@pytest.mark.parametrize("command", sorted(TAKEN))
+def test_an_option_that_would_change_nothing_is_a_usage_error(command):
+    shown = CliRunner().invoke(cli, [*command.split(), "--help"]).output.partition("Options:")[2]
+    for option, value in VALUES.items():
+        word = f"--{option.replace('_', '-')}"
+        assert (word in shown) == (option in TAKEN[command])
+        if option not in TAKEN[command]:
+            result = CliRunner().invoke(cli, [*command.split(), word, value])
+            assert result.exit_code == 2
+            assert f"No such option '{word}'" in result.stderr or f"No such option: {word}" in result.stderr
+
+
+def run(home: Path, *words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(cli, [*map(str, words), "--home", str(home)], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path) -> Iterator[None]:
+    """No prescarbon.toml but the test's own."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield
+    os.chdir(before)
+
+
+ONE = "Z90001"
+ANSWERS = {
+    "trend": ["trend", "kg_per_inhaler", "--level", "icb"],
+    "change": ["change", "--level", "icb"],
+    "compare": ["compare", "kg_per_inhaler"],
+    "kpis": ["kpis"],
+    "measures run": ["measures", "run", "--level", "icb"],
+    "opportunities": ["opportunities", "--level", "icb"],
+    "explain": ["explain", ONE],
+}
+
+
+@pytest.mark.parametrize("command", [c for c in ANSWERS if c != "explain"])
+def test_a_scope_narrows_the_answer(home, command):
+    words = [*ANSWERS[command], "--json"]
+    assert run(home, *words, "--scope", ONE) != run(home, *words, "--scope", "gp")
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_a_gwp_basis_moves_the_answer(home, command):
+    words = [*ANSWERS[command], "--json", "--scope", "gp"]
+    assert run(home, *words, "--gwp-basis", "AR4") != run(home, *words)
+
+
+@pytest.mark.parametrize("command", ["trend", "compare", "measures run"])
+def test_a_factor_set_moves_the_answer(home, command):
+    Path("prescarbon.toml").write_text("coverage_floor = 0.0\n")
+    words = [*ANSWERS[command], "--json", "--scope", "gp"]
+    assert run(home, *words, "--factor-set", "prescqipp-b375") != run(home, *words)
+
+
+def test_a_measure_of_one_practice_in_scope_is_of_that_practice(home):
+    (one,) = json.loads(run(home, "measures", "run", "--scope", ONE, "--measure", "kg_inhalers", "--json"))["values"]
+    every = json.loads(run(home, "measures", "run", "--measure", "kg_inhalers", "--json"))["values"]
+    assert one == next(v for v in every if v["organisation_code"] == ONE)
+    (area,) = json.loads(run(home, "measures", "run", "--scope", ONE, "--measure", "kg_inhalers", "--level", "icb", "--json"))["values"]  # fmt: skip
+    assert area["numerator"] == one["numerator"]
+
+
+def test_without_a_chosen_scope_measures_are_of_whole_organisations(home):
+    words = ["measures", "run", "--level", "icb", "--json"]
+    assert run(home, *words) == run(home, *words, "--scope", "all")
+    trend = ["trend", "kg_inhalers", "--level", "icb", "--json"]
+    assert run(home, *trend) == run(home, *trend, "--scope", "all")
+
+
+def test_a_scope_of_the_configuration_counts_as_chosen(home):
+    Path("prescarbon.toml").write_text(f'scope = "{ONE}"\n')
+    words = ["measures", "run", "--measure", "kg_inhalers", "--json"]
+    assert run(home, *words) == run(home, *words, "--scope", ONE)
+
+
+def test_opportunities_of_one_organisation_in_every_form(home):
+    words = ["opportunities", "--scope", "gp", "--organisation", ONE]
+    told = json.loads(run(home, *words, "--json"))
+    assert {line["organisation_code"] for line in told["opportunities"]} == {ONE}
+    assert {line["organisation_code"] for line in told["totals"]} == {ONE}
+    assert set(told["nothing_stands_out"]) <= {ONE}
+    for ending in ("csv", "parquet", "json", "xlsx"):
+        run(home, *words, "--to", f"one.{ending}")
+    assert pl.read_csv("one.csv")["organisation_code"].unique().to_list() == [ONE]
+    assert pl.read_parquet("one.parquet").height == len(told["opportunities"])
+    assert json.loads(Path("one.json").read_text("utf-8")) == told
+    cells = [row[0].value for row in openpyxl.load_workbook("one.xlsx")["Opportunities"].iter_rows(min_row=2)]
+    assert ONE in cells
+    assert "Z90002" not in cells
+
+
+def test_an_organisation_that_is_not_there_is_one_sentence(home):
+    assert "K81001 is not in the loaded months" in run(home, "opportunities", "--organisation", "K81001", code=3)
+    assert "no practice K81001 is in the loaded months" in run(
+        home, "trend", "saba", "--organisation", "K81001", code=3
+    )
+    assert "no practice K81001 has rows" in run(home, "change", "--organisation", "K81001", code=3)
+
+
+def returns(name: str, value: float) -> Path:
+    head = "organisation_code,level,period_start,period_end,kpi_id,value\n"
+    Path(name).write_text(f"{head}SYNICB,icb,2025-04-01,2026-01-01,annex-2,{value}\n")
+    return Path(name)
+
+
+def annex(home: Path, *words: object) -> object:
+    return {r["kpi_id"]: r["value"] for r in json.loads(run(home, "kpis", "--scope", "gp", "--json", *words))}[
+        "annex-2"
+    ]
+
+
+def test_returns_of_the_configuration_are_told_and_the_line_outranks_them(home):
+    assert annex(home) is None
+    Path("prescarbon.toml").write_text(f'kpi_returns = "{returns("mine.csv", 0.4)}"\n')
+    assert annex(home) == 0.4
+    assert annex(home, "--returns", returns("other.csv", 0.6)) == 0.6
+
+
+def test_a_practice_or_a_pcn_not_both():
+    result = CliRunner().invoke(cli, ["report", "--practice", ONE, "--pcn", "SYN001"])
+    assert result.exit_code == 2
+    assert "give --practice or --pcn, not both" in result.stderr
