@@ -16,6 +16,7 @@ from prescarbon.pipeline.evidence import Evidence, everyone, first_day, gather
 from prescarbon.pipeline.kpis import held_against_targets
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
 from prescarbon.pipeline.opportunities import at_level, prepare
+from prescarbon.pipeline.scope import organisations_in_scope
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.store.months import Store
 from prescarbon.tables.measures import KPI_VALUES
@@ -104,19 +105,25 @@ class OpenStore:
         """Table MEASURE_VALUES, as `prescarbon measures run` gives it: organisation × period × measure.
 
         numerator, denominator, value, low and high (every factor at its low, or high, end) in the measure's own unit,
-        coverage (0–1). Where no scope is given or configured it is every practice held.
+        coverage (0–1). A scope chooses organisations and narrows none: each value is of the whole organisation.
 
         only      id of a measure (`prescarbon measures list`), or several in a list; none takes every one
         level     practice, pcn, sub-icb, icb, place or group (the whole scope)
         by_month  each month by itself; else all the months are one period
         """
         check_level(level, ALL_LEVELS)
-        evidence = self._evidence(everyone(self._told(scope)), months)
+        told = self._told(scope)
+        is_narrowed = level == GROUP and told.is_scope_given
+        evidence = self._evidence(told if is_narrowed else everyone(told), months)
         ids = dict.fromkeys(_several(only))
         chosen = chosen_measures(evidence, ids) if ids else evidence.reference.measures
         whole = [(evidence.months[0], evidence.months[-1])]
         periods = [(m, m) for m in evidence.months] if by_month else whole
-        return evidence.measure(chosen, [level], periods).lazy()
+        values = evidence.measure(chosen, [level], periods).lazy()
+        shown = (
+            None if level == GROUP else organisations_in_scope(told, evidence.reference, evidence.memberships, level)
+        )
+        return values if shown is None else values.filter(pl.col("organisation_code").is_in(shown))
 
     def opportunities(
         self,

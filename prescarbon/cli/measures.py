@@ -154,7 +154,7 @@ def measures_run(
     to: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the measures for every loaded organisation of a level, or of the scope where one is chosen.
+    """Run the measures for every loaded organisation of a level; a scope chooses among them and narrows none.
 
     Example: prescarbon measures run --level sub-icb --month 2022-11 --json
     """

@@ -228,8 +228,8 @@ def gather(
 
 
 def everyone(config: Config) -> Config:
-    """The configuration over every practice held where the user chose no scope: measures speak of whole organisations."""
-    return replace(config, scope=config.scope if config.is_scope_given else ("all",), coverage_floor=0.0)
+    """The configuration over every practice held, whatever the coverage: measures are of whole organisations."""
+    return replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0)
 
 
 def run_factors(reference: Reference, config: Config) -> tuple[pl.LazyFrame, pl.LazyFrame]:

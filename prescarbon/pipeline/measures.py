@@ -12,6 +12,7 @@ from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.evidence import everyone, gather
 from prescarbon.pipeline.memberships import check_level
+from prescarbon.pipeline.scope import organisations_in_scope
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.atomic import publishing, writing_to
@@ -55,7 +56,9 @@ def measure_values(
     only: Sequence[str] = (),
     reference: Reference | None = None,
 ) -> pl.DataFrame:
-    """Table MEASURE_VALUES over one period for the organisations of a level, of every practice held or the chosen scope.
+    """Table MEASURE_VALUES over one period for the organisations of a level: all, or those with a practice in the scope.
+
+    A chosen scope narrows no value: each is of the whole organisation.
 
     months     how many months the period sums, ending with last_month (default the newest loaded)
     only       ids of measures; none takes every one
@@ -67,7 +70,9 @@ def measure_values(
     check_level(level, (*LEVELS, PLACE))
     evidence = gather(everyone(config), last_month=last_month, months=months, is_light=True, reference=reference)
     chosen = chosen_measures(evidence, only) if only else evidence.reference.measures
-    return evidence.measure(chosen, [level], [(evidence.months[0], evidence.months[-1])])
+    values = evidence.measure(chosen, [level], [(evidence.months[0], evidence.months[-1])])
+    shown = organisations_in_scope(config, evidence.reference, evidence.memberships, level)
+    return values if shown is None else values.filter(pl.col("organisation_code").is_in(shown))
 
 
 def import_published(config: Config, file: Path, vintage: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import date_practices, in_scope
+from prescarbon.pipeline.memberships import members_of
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import Store
 from prescarbon.store.organisations import held_table
@@ -86,6 +87,32 @@ def scope_with_rows(
         "this run shows every practice found. Set `scope` to choose."
     )
     return Scope(None, EVERYONE), (warning,)
+
+
+def organisations_in_scope(
+    config: Config, reference: Reference, memberships: pl.DataFrame, level: str
+) -> frozenset[str] | None:
+    """The organisations of a level that have a practice of the scope the user chose; None where none was chosen.
+
+    A scope chooses organisations and narrows none: a value of an organisation is of all its practices.
+
+    memberships  what memberships.memberships_by_month returns, of every practice held
+
+    Raises:
+        InputError: no organisation has a practice of the scope.
+    """
+    if not config.is_scope_given:
+        return None
+    scope = resolve_scope(config, reference, read_practices(config.home, reference))
+    if scope.codes is None:
+        return None
+    found = members_of(memberships, [level]).filter(pl.col("practice_code").is_in(scope.codes))
+    codes = frozenset(found.select("organisation_code").collect()["organisation_code"])
+    if not codes:
+        raise InputError(
+            f"no {level} has a row of the scope {scope.words}.", remedy="Check the codes, or use --scope all."
+        )
+    return codes
 
 
 def expand_scope(scope: Sequence[str], lists: Mapping[Path, Sequence[str]]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from prescarbon.model.measures.comparison import (
 from prescarbon.model.measures.trend import dispensing_days, last_year, per_dispensing_day, rolling_year
 from prescarbon.pipeline.evidence import Evidence, everyone, gather
 from prescarbon.pipeline.memberships import check_level
+from prescarbon.pipeline.scope import organisations_in_scope
 from prescarbon.pipeline.series import BY, chosen_measures, signals_of
 from prescarbon.store.organisations import read_practice_traits
 from prescarbon.tables.organisations import LEVELS, PLACE
@@ -42,6 +43,9 @@ def trend(
     (one,) = chosen_measures(evidence, [measure])
     each_month = evidence.measure([one], [level], [(m, m) for m in evidence.months])
     monthly = each_month.lazy().with_columns(month="period_end")
+    shown = organisations_in_scope(config, evidence.reference, evidence.memberships, level)
+    if shown is not None:
+        monthly = monthly.filter(pl.col("organisation_code").is_in(shown))
     if organisation:
         monthly = monthly.filter(pl.col("organisation_code") == organisation)
     days = dispensing_days(evidence.months[0], evidence.months[-1])

@@ -58,12 +58,11 @@ def test_carbon_salbutamol_of_two_areas_by_hand(home, real):
         assert (value["level"], value["period_start"], value["period_end"]) == ("sub-icb", "2017-10-01", "2017-10-01")
 
 
-def test_the_scope_does_not_narrow_a_measure(home):
-    wide = run("measures", "run", "--level", "sub-icb", "--month", "2017-10", "--home", home, "--json")
-    narrow = run(
-        "measures", "run", "--level", "sub-icb", "--month", "2017-10", "--home", home, "--scope", "L84018", "--json"
-    )
-    assert wide == narrow
+def test_the_scope_chooses_organisations_and_narrows_no_measure(home):
+    words = ("measures", "run", "--level", "sub-icb", "--month", "2017-10", "--home", home, "--json")
+    wide, narrow = values(run(*words)), values(run(*words, "--scope", "L84018"))
+    assert {code for _, code in narrow} == {"11M"}
+    assert narrow == {key: value for key, value in wide.items() if key[1] == "11M"}
 
 
 def test_practices_add_up_to_their_area(home):
