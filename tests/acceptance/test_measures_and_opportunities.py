@@ -58,12 +58,14 @@ def test_carbon_salbutamol_of_two_areas_by_hand(home, real):
         assert (value["level"], value["period_start"], value["period_end"]) == ("sub-icb", "2017-10-01", "2017-10-01")
 
 
-def test_the_scope_does_not_narrow_a_measure(home):
-    wide = run("measures", "run", "--level", "sub-icb", "--month", "2017-10", "--home", home, "--json")
-    narrow = run(
-        "measures", "run", "--level", "sub-icb", "--month", "2017-10", "--home", home, "--scope", "L84018", "--json"
-    )
-    assert wide == narrow
+def test_a_measure_is_of_whole_organisations_until_a_scope_is_chosen(home):
+    words = ["measures", "run", "--month", "2017-10", "--home", home, "--json", "--level"]
+    assert run(*words, "sub-icb") == run(*words, "sub-icb", "--scope", "all")
+    practices, narrow = values(run(*words, "practice")), values(run(*words, "sub-icb", "--scope", "L84018"))
+    assert {area for _, area in narrow} == {"11M"}
+    for measure in ("saba", "environmental_inhalers", "kg_inhalers"):
+        for side in ("numerator", "denominator"):
+            assert narrow[measure, "11M"][side] == practices[measure, "L84018"][side]
 
 
 def test_practices_add_up_to_their_area(home):
