@@ -16,7 +16,7 @@ INDEX, MANIFEST = "index.html", "manifest.json"
 
 @dataclass(frozen=True)
 class Pack:
-    """Where a run's report lies."""
+    """Where a run's report lies; `pages` are the practices' pages it wrote, in order of code."""
 
     folder: Path
     index: Path

@@ -103,9 +103,13 @@ def write_report(
         _check_same_run(final, manifest)
     with replacing_folder(final) if is_whole else adding_to_folder(final) as draft:
         faces = Faces(draft, manifest, views.findings.words, HtmlPages(manifest, views.findings.words), Typesetter())
-        shown = _write_whole(views, faces, progress) if is_whole else _write_part(views, part, faces, final, progress)
+        if is_whole:
+            _write_whole(views, faces, progress)
+        else:
+            _write_part(views, part, faces, final, progress)
         (draft / MANIFEST).write_text(manifest.to_json(), "utf-8")
-    return Pack(final, final / "index.html", tuple(final / address for address in shown), evidence.warnings)
+    pages = tuple(final / practice_address(page) for page in part.pages)
+    return Pack(final, final / "index.html", pages, evidence.warnings)
 
 
 @dataclass(frozen=True)
@@ -147,18 +151,17 @@ class Faces:
         write_workbook(workbook, sheets, self.manifest, self.words, notes)
 
 
-def _write_whole(views: Views, faces: Faces, progress: Progress) -> list[Path]:
-    """Everything; the addresses of the practices' pages in the order of the index."""
+def _write_whole(views: Views, faces: Faces, progress: Progress) -> None:
+    """Everything."""
     _write_pages(views, faces, progress, of=len(views.pages) + len(views.pcns) + 1)
     ics = ics_page(views.findings, views.pages, views.pcns)
     faces.ics(ics)
-    shown = _write_index(views, faces)
+    _write_index(views, faces)
     write_tables(views.findings, views.pages, faces.folder / "data")
     progress(len(views.pages) + len(views.pcns) + 1, len(views.pages) + len(views.pcns) + 1)
-    return shown
 
 
-def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: Progress) -> list[Path]:
+def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: Progress) -> None:
     """The pages of the part; a pack that was never whole gets an index of the practices it has by then."""
     _write_pages(part, faces, progress, of=len(part.pages) + len(part.pcns))
     if not (final / "ics.html").exists():
@@ -168,7 +171,6 @@ def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: 
             pcns=tuple(p for p in views.pcns if p in part.pcns or (final / pcn_address(p)).exists()),
         )
         _write_index(held, faces, part_of=len(views.pages))
-    return [practice_address(page) for page in part.pages]
 
 
 def _write_pages(views: Views, faces: Faces, progress: Progress, *, of: int) -> None:
@@ -180,14 +182,16 @@ def _write_pages(views: Views, faces: Faces, progress: Progress, *, of: int) -> 
         progress(done, of)
 
 
-def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> list[Path]:
-    """The index over the practices of the views, in order of PCN and name; their addresses."""
+def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> None:
+    """The index over the practices of the views, in order of PCN and name.
+
+    part_of  how many practices the run has, where the views are of some of them
+    """
     ordered = sorted(views.pages, key=lambda p: (p.pcn_name or "~", p.practice_name, p.practice_code))
     rows = [IndexRow(page, practice_address(page).as_posix()) for page in ordered]
     pcns = {pcn.pcn_code: pcn_address(pcn).as_posix() for pcn in views.pcns}
     page = faces.html.index(rows, _totals(views.findings), pcns, part_of=part_of)
     (faces.folder / "index.html").write_text(page, "utf-8")
-    return [practice_address(page) for page in ordered]
 
 
 def _part(views: Views, practice: str | None, pcn: str | None) -> Views:

@@ -49,6 +49,7 @@ def test_a_part_of_a_whole_pack_changes_no_byte_of_it(whole: Pack, standing: Con
     before = tree(whole.folder)
     assert len(before) > 25
     assert dead_links(whole.folder) == []
+    assert [p.stem for p in whole.pages] == ["Z90001", "Z90002", "Z90003"]
     pack = write_report(standing, **{part: code})
     assert tree(whole.folder) == before
     assert pack.folder == whole.folder
