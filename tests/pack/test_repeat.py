@@ -152,10 +152,14 @@ def test_an_own_file_that_changed_or_is_gone_is_refused(config: Config, small: P
 
 @pytest.mark.parametrize(
     "more",
-    [["--month", "2026-01"], ["--scope", "all"], ["--practice", "Z90001"], ["--pcn", "SYN001"], ["--gwp-basis", "AR5"], ["--factor-set", "harmonised"]],
+    [["--month", "2026-01"], ["--scope", "all"], ["--practice", "Z90001"], ["--pcn", "SYN001"], ["--gwp-basis", "AR5"], ["--factor-set", "harmonised"], ["--config", "other.toml"]],
     ids=lambda more: more[0],
 )  # fmt: skip
-def test_from_takes_every_setting_from_the_manifest(restated: Pack, small: Path, more: list[str]) -> None:
+def test_from_takes_every_setting_from_the_manifest(
+    restated: Pack, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.toml").write_text("seed = 1\n")
     result = CliRunner().invoke(
         cli, ["report", "--from", str(restated.folder / "manifest.json"), "--home", str(small), *more]
     )
