@@ -100,7 +100,9 @@ ANSWERS = {
 
 @pytest.mark.parametrize("command", [c for c in ANSWERS if c != "explain"])
 def test_a_scope_narrows_the_answer(home, command):
-    words = [*ANSWERS[command], "--json"]
+    """Measures and trends choose organisations by it, so at the level of practices they are fewer."""
+    level = ["--level", "practice"] if command in ("measures run", "trend") else []
+    words = [*ANSWERS[command], *level, "--json"]
     assert run(home, *words, "--scope", ONE) != run(home, *words, "--scope", "gp")
 
 
@@ -117,12 +119,18 @@ def test_a_factor_set_moves_the_answer(home, command):
     assert run(home, *words, "--factor-set", "prescqipp-b375") != run(home, *words)
 
 
-def test_a_measure_of_one_practice_in_scope_is_of_that_practice(home):
-    (one,) = json.loads(run(home, "measures", "run", "--scope", ONE, "--measure", "kg_inhalers", "--json"))["values"]
-    every = json.loads(run(home, "measures", "run", "--measure", "kg_inhalers", "--json"))["values"]
-    assert one == next(v for v in every if v["organisation_code"] == ONE)
-    (area,) = json.loads(run(home, "measures", "run", "--scope", ONE, "--measure", "kg_inhalers", "--level", "icb", "--json"))["values"]  # fmt: skip
-    assert area["numerator"] == one["numerator"]
+@pytest.mark.parametrize("level", ["practice", "pcn", "icb"])
+def test_a_scope_chooses_the_organisations_of_a_measure_and_narrows_none(home, level):
+    words = ["measures", "run", "--measure", "kg_inhalers", "--level", level, "--json"]
+    every = json.loads(run(home, *words))["values"]
+    (one,) = json.loads(run(home, *words, "--scope", ONE))["values"]
+    assert one in every
+    assert len(every) > 1 or level == "icb"
+
+
+def test_a_scope_without_organisations_at_a_level_is_one_sentence(home):
+    told = run(home, "measures", "run", "--level", "pcn", "--scope", "K99999", code=3)
+    assert told.startswith("prescarbon: no pcn has a row of the scope K99999. Check the codes")
 
 
 def test_without_a_chosen_scope_measures_are_of_whole_organisations(home):
