@@ -20,7 +20,6 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.pack.folder import read_manifest
 from prescarbon.pipeline.evidence import Evidence, activity_of, footprint_of, run_factors
 from prescarbon.pipeline.scope import EVERYONE, read_practices, resolve_scope
-from prescarbon.reference.definitions import reference_of
 from prescarbon.tables.products import FACTORS
 
 GRAM = 0.001
@@ -129,7 +128,7 @@ def _activity_then(
         if before.get("scope") == EVERYONE:
             return activity_of(home, reference, evidence.months, None)
         try:
-            codes = resolve_scope(config, reference_of(config), read_practices(home, reference)).codes
+            codes = resolve_scope(config, reference, read_practices(home, reference)).codes
         except PrescarbonError:  # a list of codes that is gone: the difference stays named as not recomputed
             return None
         return activity_of(home, reference, evidence.months, codes)

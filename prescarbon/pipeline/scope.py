@@ -1,6 +1,6 @@
 """Which practices a run is about: the configured scope as practice codes, resolved here for report and fetch alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -55,7 +55,7 @@ def resolve_scope(config: Config, reference: Reference, practices: pl.LazyFrame)
     # the reference list too: an imported file may call a BLMK practice closed, its past months stay in scope
     known = pl.concat([practices, reference.blmk])
     words = "GP practices of BLMK (reference/organisations)" if config.scope == ("blmk",) else ", ".join(config.scope)
-    return Scope(_codes(in_scope(known, expand_scope(config.scope, reference.code_lists))), words)
+    return Scope(_codes(in_scope(known, expand_scope(config.scope, reference.codes_in))), words)
 
 
 def scope_codes(config: Config) -> list[str] | None:
@@ -115,15 +115,15 @@ def organisations_in_scope(
     return codes
 
 
-def expand_scope(scope: Sequence[str], lists: Mapping[Path, Sequence[str]]) -> tuple[str, ...]:
+def expand_scope(scope: Sequence[str], codes_in: Callable[[Path], Sequence[str]]) -> tuple[str, ...]:
     """The scope with each "file:codes.txt" replaced by the codes in it.
 
-    lists  Reference.code_lists
+    codes_in  Reference.codes_in
     """
     expanded: list[str] = []
     for entry in scope:
         kind, _, name = entry.partition(":")
-        expanded += lists[Path(name)] if kind == "file" else [entry]
+        expanded += codes_in(Path(name)) if kind == "file" else [entry]
     return tuple(expanded)
 
 

@@ -32,8 +32,6 @@ from prescarbon.reference.products import (
     series_of,
 )
 from prescarbon.reference.rule_keys import DoseRow
-from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
-from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, read_switches
@@ -193,12 +191,12 @@ class Reference:
         refuse(self.unknown_kpis(sheet), InputError)
         return rows.lazy()
 
-    @cached_property
-    def code_lists(self) -> Mapping[Path, tuple[str, ...]]:
-        """File of the scope ("file:codes.txt") → the codes in it."""
-        return {file: self._codes(file) for file in self.local.code_lists}
+    def codes_in(self, file: Path) -> tuple[str, ...]:
+        """The codes of a list that the scope names ("file:codes.txt").
 
-    def _codes(self, file: Path) -> tuple[str, ...]:
+        Raises:
+            InputError: it cannot be read, holds no code, or what is no code.
+        """
         codes, faults = read_codes(self.files, file)
         refuse(faults, InputError)
         return codes

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -32,7 +32,7 @@ from prescarbon.reference.sheets import read_sheet
 ROOT = find_reference()
 PARTS = (
     "sources", "corrections", "plausible", "measures", "switches", "targets", "kpis", "places", "blmk", "wording",
-    "excluded", "campaigns", "kpi_returns", "code_lists", "products", "not_inhalers", "without_factor", "code_changes",
+    "excluded", "campaigns", "kpi_returns", "products", "not_inhalers", "without_factor", "code_changes",
     "series", "gwp100", "components", "shared_keys", "sha256",
 )  # fmt: skip
 
@@ -562,13 +562,13 @@ def test_a_list_of_codes_that_the_scope_names_is_checked(tmp_path, content, line
     (fault,) = reference_faults(config)
     assert (fault["file"], fault["line"], fault["reason"][: len(reason)]) == ("codes.txt", line, reason)
     with pytest.raises(InputError, match=r"^codes\.txt: "):
-        _ = reference_of(config).code_lists
+        reference_of(config).codes_in(file)
 
 
 def test_a_good_list_of_codes_is_read(tmp_path):
     (tmp_path / "codes.txt").write_text("K81001 # ours\npcn:U12345\n", "utf-8")
     config = Config(home=tmp_path / "home", out=tmp_path, scope=(f"file:{tmp_path / 'codes.txt'}",))
-    assert list(reference_of(config).code_lists.values()) == [("K81001", "pcn:U12345")]
+    assert reference_of(config).codes_in(tmp_path / "codes.txt") == ("K81001", "pcn:U12345")
 
 
 def test_a_broken_rule_is_named_once_where_a_campaign_names_a_rule(folder):
@@ -704,8 +704,12 @@ def test_a_proof_that_cannot_be_made_is_never_silent(monkeypatch):
 
 # whatever a file holds, a sentence
 
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a smaller text of the same fault takes minutes to find
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+@settings(
+    max_examples=25, deadline=None, phases=NO_SHRINKING, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_whatever_stands_in_a_file_only_a_sentence_leaves(folder, data):
     """A piece of any file is taken out and another text put in its place."""

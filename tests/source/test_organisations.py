@@ -395,4 +395,4 @@ def test_a_scope_file_is_a_list_of_codes(tmp_path: Path):
 
 def expanded(scope: list[str], home: Path) -> tuple[str, ...]:
     config = Config(home=home, out=home, scope=tuple(scope))
-    return expand_scope(config.scope, reference_of(config).code_lists)
+    return expand_scope(config.scope, reference_of(config).codes_in)
