@@ -32,6 +32,8 @@ from prescarbon.reference.products import (
     series_of,
 )
 from prescarbon.reference.rule_keys import DoseRow
+from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
+from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
 from prescarbon.reference.switches import Switches, read_switches
