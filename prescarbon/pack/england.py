@@ -6,12 +6,13 @@ from datetime import date
 
 import polars as pl
 
-from prescarbon.model.activity import IS_INHALER, is_respiratory, read_quantities, reduce_to_activity
+from prescarbon.model.activity import IS_INHALER, is_respiratory
 from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.organisations import list_sizes_for
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
-from prescarbon.pipeline.evidence import Evidence, first_day, footprint_of
+from prescarbon.pipeline.evidence import Evidence, first_day
+from prescarbon.pipeline.footprint import footprint_of, reduce_and_read
 from prescarbon.store.months import Store
 from prescarbon.store.organisations import read_list_sizes
 
@@ -37,8 +38,7 @@ def england_figures(
         return None
     config, reference = evidence.config, evidence.reference
     respiratory = Store(config.home).scan(period).filter(is_respiratory()).with_columns(practice_code=pl.lit("England"))
-    reduced = reduce_to_activity(respiratory).collect(engine="streaming").lazy()
-    activity = read_quantities(reduced, reference.products, reference.not_inhalers).filter(IS_INHALER).collect()
+    activity = reduce_and_read(respiratory, reference).filter(IS_INHALER)
     prices = base_prices(activity.lazy(), config.base_months)
     footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, prices)
     known = footprint.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())

@@ -18,7 +18,8 @@ from prescarbon.errors import PrescarbonError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footprint import base_prices
 from prescarbon.pack.folder import read_manifest
-from prescarbon.pipeline.evidence import Evidence, activity_of, footprint_of, run_factors
+from prescarbon.pipeline.evidence import Evidence
+from prescarbon.pipeline.footprint import activity_of, footprint_of, run_factors
 from prescarbon.pipeline.scope import EVERYONE, read_practices, resolve_scope
 from prescarbon.tables.products import FACTORS
 

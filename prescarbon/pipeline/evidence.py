@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,13 +12,14 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
-from prescarbon.model.activity import IS_INHALER, presentation_names, read_quantities, reduce_to_activity
-from prescarbon.model.footprint import base_prices, estimate_footprint
+from prescarbon.model.activity import IS_INHALER, presentation_names
+from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
 from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
@@ -27,7 +27,7 @@ from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
 from prescarbon.tables.organisations import GROUP
-from prescarbon.tables.prescribing import FOOTPRINT, METHODS
+from prescarbon.tables.prescribing import METHODS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 TREND_MEASURE = "kg_per_inhaler"
@@ -198,8 +198,8 @@ def gather(
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
     warnings += not_held(manifests, scope)
-    prescribing = _prescribing(store, chosen, scope.codes)
-    activity = _activity(prescribing, reference)
+    prescribing = prescribing_of(store, chosen, scope.codes)
+    activity = reduce_and_read(prescribing, reference)
     prices = base_prices(activity.lazy(), config.base_months)
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
     footprint = footprint_of(activity, reference, factors, spend, prices)
@@ -230,52 +230,6 @@ def gather(
 def everyone(config: Config) -> Config:
     """The configuration over every practice held, whatever the coverage: measures are of whole organisations."""
     return replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0)
-
-
-def run_factors(reference: Reference, config: Config) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Table FACTORS twice: those of devices in the configured set, and those of spend."""
-    return reference.factors(config.factor_set, config.gwp_basis, config.brand_mix), reference.spend()
-
-
-def footprint_of(
-    activity: pl.DataFrame, reference: Reference, factors: pl.LazyFrame, spend: pl.LazyFrame, prices: pl.LazyFrame
-) -> pl.DataFrame:
-    """Table FOOTPRINT plus series_code.
-
-    activity        table ACTIVITY
-    factors, spend  table FACTORS, as `run_factors` gives them
-    prices          bnf_code, price_gbp: constant prices
-    """
-    estimated = estimate_footprint(activity.lazy(), reference.products, factors, spend, prices)
-    return (
-        estimated.join(reference.series, on=["bnf_code"], how="left")
-        .with_columns(series_code=pl.coalesce("series_code", "bnf_code"))
-        .sort(FOOTPRINT.grain)
-        .collect()
-    )
-
-
-def kg_by_month(footprint: pl.DataFrame) -> tuple[dict[str, Any], ...]:
-    """month (2026-01), inhalers, all: central kg CO2e of a footprint."""
-    by_month = footprint.group_by("month").agg(
-        pl.col("kg_co2e").filter(IS_INHALER).sum().alias("inhalers"), pl.col("kg_co2e").sum().alias("all")
-    )
-    return tuple(by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m")).to_dicts())
-
-
-def activity_of(home: Path, reference: Reference, months: Sequence[date], codes: Sequence[str] | None) -> pl.DataFrame:
-    """Table ACTIVITY of these practices (None: every one) in those of the months that are held."""
-    return _activity(_prescribing(Store(home), months, codes), reference)
-
-
-def _prescribing(store: Store, months: Sequence[date], codes: Sequence[str] | None) -> pl.LazyFrame:
-    rows = store.scan(months)
-    return rows if codes is None else rows.filter(pl.col("practice_code").is_in(codes))
-
-
-def _activity(prescribing: pl.LazyFrame, reference: Reference) -> pl.DataFrame:
-    reduced = reduce_to_activity(prescribing).collect(engine="streaming").lazy()
-    return read_quantities(reduced, reference.products, reference.not_inhalers).collect()
 
 
 def first_day(manifest: MonthManifest) -> date:

@@ -12,7 +12,8 @@ from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footprint import base_prices
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
-from prescarbon.pipeline.evidence import footprint_of, gather, run_factors
+from prescarbon.pipeline.evidence import gather
+from prescarbon.pipeline.footprint import footprint_of, run_factors
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.reference.factor_rows import OwnSetRow
 from prescarbon.reference.factors import HARMONISED
