@@ -196,7 +196,7 @@ def test_no_level_and_no_month_are_one_sentence(home):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(None, "this list of codes cannot be read."), (b"# none\n\n", "this list holds no code."), (b"\xff\xfe\xfa", "cannot be read")]
+    ("content", "says"), [(None, "this list of codes cannot be read"), (b"# none\n\n", "this list holds no code"), (b"\xff\xfe\xfa", "cannot be read")]
 )  # fmt: skip
 def test_a_list_of_codes_that_is_none_is_one_sentence(home, tmp_path, content, says):
     file = tmp_path / "codes.txt"
