@@ -13,7 +13,10 @@ from prescarbon import __version__
 
 @dataclass(frozen=True)
 class RunManifest:
-    """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes."""
+    """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes.
+
+    is_whole  false where the pack holds the pages of some practices or PCNs alone
+    """
 
     command: str
     months: tuple[str, ...]
@@ -38,6 +41,7 @@ class RunManifest:
     kg_by_month: tuple[Mapping[str, Any], ...] = ()
     restatements: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    is_whole: bool = True
     version: str = field(default=__version__)
 
     def to_json(self) -> str:

@@ -142,7 +142,7 @@ MONTH = click.option(
     "--month",
     metavar="YYYY-MM",
     help="Last month; default the newest loaded.",
-    callback=lambda _context, _option, text: parse_month(text) if text else None,
+    callback=lambda _context, _option, text: parse_month(text) if text is not None else None,
 )
 TO = click.option("--to", type=TABLE, help="Write CSV, Parquet or JSON by the ending.")
 TO_BOOK = click.option("--to", type=TABLE, help="Write CSV, XLSX, Parquet or JSON by the ending.")

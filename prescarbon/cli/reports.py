@@ -13,7 +13,7 @@ from prescarbon.pack.folder import Pack
 from prescarbon.pack.repeat import repeat_report
 from prescarbon.pack.write import write_report
 from prescarbon.pipeline import explanation, intake
-from prescarbon.pipeline.scope import check_practice_code
+from prescarbon.pipeline.scope import check_code
 
 
 @command(obeys=FIGURES)
@@ -37,9 +37,9 @@ def report(
     Example: prescarbon report --month 2026-01
     """
     given = click.get_current_context().params
-    if manifest and any(given[k] for k in ("practice", "pcn", "month", "config_file", *FIGURES)):
+    if manifest and any(given[k] is not None for k in ("practice", "pcn", "month", "config_file", *FIGURES)):
         raise click.UsageError("--from takes every setting from the manifest: leave out the other options.")
-    if practice and pcn:
+    if practice is not None and pcn is not None:
         raise click.UsageError("give --practice or --pcn, not both.")
 
     def progress(done: int, of: int) -> None:
@@ -51,8 +51,8 @@ def report(
             if manifest
             else write_report(
                 config,
-                practice=check_practice_code(practice) if practice else None,
-                pcn=pcn.strip().upper() if pcn else None,
+                practice=check_code(practice) if practice is not None else None,
+                pcn=check_code(pcn, "PCN", "U12345") if pcn is not None else None,
                 last_month=month,
                 progress=progress,
             )
@@ -103,5 +103,5 @@ def explain(config: Config, say: Say, practice: str, product: str | None, month:
 
     Example: prescarbon explain K81001 --product 0301011R0BEAIAP
     """
-    told = explanation.explain(config, check_practice_code(practice), product=product, last_month=month)
+    told = explanation.explain(config, check_code(practice), product=product, last_month=month)
     say.answer(told.as_json(), told.as_text, as_json=as_json)

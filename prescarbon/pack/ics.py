@@ -7,19 +7,18 @@ from typing import Any
 import polars as pl
 
 from prescarbon.pack.findings import SIGNAL_KEYS, Findings
+from prescarbon.pack.places import pcn_rows, place_rows
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.kpis import Kpis
 from prescarbon.pipeline.measures import published_values, reconcile
-from prescarbon.pipeline.memberships import NO_PLACE, SCOPE
+from prescarbon.pipeline.memberships import SCOPE
 from prescarbon.pipeline.series import charted_value
 from prescarbon.reference.wording import Wording
-from prescarbon.report.faces.safety import page_name
-from prescarbon.report.views.ics import GroupRow, IcsPage
-from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.ics import IcsPage
 from prescarbon.report.views.parts import Series, SignalPoint
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
-from prescarbon.tables.organisations import GROUP, PLACE
+from prescarbon.tables.organisations import GROUP
 
 GAS_PREFIXES = ("1501020", "191500000BD")
 
@@ -37,13 +36,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         kpis=tuple({**row, **findings.kpis.about[row["kpi_id"]]} for row in findings.kpis.rows),
         series=tuple(kpi_series(findings.kpis, evidence)),
         places=tuple(place_rows(findings, pages)),
-        pcns=tuple(
-            _group_row(
-                p.practices, p.pcn_code, p.pcn_name, f"pcn/{page_name(p.pcn_code)}",
-                findings.kilograms("pcn", p.pcn_code, "inhalers"),
-            )
-            for p in pcns
-        ),
+        pcns=tuple(pcn_rows(findings, pcns)),
         actions=told.actions,
         drafts_held_back=told.drafts_held_back,
         together=told.together,
@@ -70,39 +63,6 @@ def _point(month: date, row: Mapping[str, Any] | None, value: str) -> SignalPoin
     if row is None:
         return SignalPoint(month, None, None, None, None, None, None)
     return SignalPoint(month, row[value], *(row[key] for key in SIGNAL_KEYS[2:]))
-
-
-def _group_row(
-    members: Sequence[PracticePage], code: str, name: str, address: str | None, kg: Interval | None
-) -> GroupRow:
-    """Practices together over the period of their pages."""
-    inhalers = sum(p.inhalers for p in members)
-    people = sum(p.list_size or 0 for p in members)
-    has_all_lists = all(p.list_size for p in members)
-    return GroupRow(
-        code=code,
-        name=name,
-        address=address,
-        practices=len(members),
-        inhaler_kg=kg,
-        inhalers=inhalers,
-        kg_per_inhaler=kg.central / inhalers if kg and inhalers else None,
-        kg_per_1000=kg.central / people * 1000 if kg and people and has_all_lists else None,
-    )
-
-
-def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[GroupRow]:
-    """Each place of reference/organisations/places.toml that has a practice in this run, then those in no place."""
-    left = {p.practice_code: p for p in pages}
-    found = []
-    for key, place in findings.evidence.reference.places.items():
-        if members := [left.pop(code) for code in place.practice_codes if code in left]:
-            kg = findings.kilograms(PLACE, place.name, "inhalers")
-            found.append(_group_row(members, key, place.name, None, kg))
-    if found and left:
-        kg = findings.kilograms(PLACE, NO_PLACE, "inhalers")
-        found.append(_group_row(list(left.values()), "none", NO_PLACE, None, kg))
-    yield from found
 
 
 def gases(evidence: Evidence, words: Wording) -> str:

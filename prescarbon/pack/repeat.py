@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from prescarbon import __version__
 from prescarbon.config import Config, config_from_settings, parse_month
@@ -30,14 +30,22 @@ class Other(BaseModel):
     hash: str | None
 
 
+def _in_order(months: list[Month]) -> list[Month]:
+    names = [m.month for m in months]
+    if names != sorted(set(names)):
+        raise ValueError("months are not each once, in order")
+    return months
+
+
 class Run(BaseModel):
     """What of a run manifest a run is repeated from."""
 
-    inputs: Annotated[list[Month], Field(min_length=1)]
+    inputs: Annotated[list[Month], Field(min_length=1), AfterValidator(_in_order)]
     other_inputs: list[Other]
     settings: dict[str, Any]
     reference_sha256: str
     version: str
+    is_whole: bool
 
 
 def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress = show_nothing) -> Pack:
@@ -52,6 +60,12 @@ def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress =
         DefinitionError: a setting of it is none of ours.
     """
     run = _read_run(manifest)
+    if not run.is_whole:
+        raise InputError(
+            "this manifest is of some pages of a run.",
+            where=manifest.name,
+            remedy="Make them again with --practice or --pcn, or give the manifest of a whole pack.",
+        )
     config = config_from_settings(run.settings, home, out)
     if differs := list(_differences(run, config)):
         raise InputError(
@@ -77,7 +91,10 @@ def _read_run(manifest: Path) -> Run:
 def _differences(run: Run, config: Config) -> Iterator[str]:
     """What is not as the manifest says it was, in words."""
     held = {m.month: m.hash for m in Store(config.home).months()}
+    months = [m.month for m in run.inputs]
     yield from (f"month {m.month}" for m in run.inputs if held.get(m.month) != m.hash)
+    read_now = [month for month in sorted(held) if month <= months[-1]][-len(months) :]
+    yield from (f"month {month}, loaded since" for month in read_now if month not in months)
     reference = reference_of(config)
     if run.reference_sha256 != reference.sha256:
         yield "the reference data"

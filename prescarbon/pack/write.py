@@ -35,7 +35,7 @@ from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.organisations import GROUP
 
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
-NOT_COMPARED = {"restatements"}  # they grow from run to run of the same inputs
+NOT_COMPARED = {"restatements", "is_whole"}  # the one grows from run to run of the same inputs
 WHOLE_RUN = "Run `prescarbon report` for the whole pack, or choose another folder with --out."
 Progress = Callable[[int, int], None]
 
@@ -107,7 +107,8 @@ def write_report(
             _write_whole(views, faces, progress)
         else:
             _write_part(views, part, faces, final, progress)
-        (draft / MANIFEST).write_text(manifest.to_json(), "utf-8")
+        if is_whole or read_manifest(final) is None:
+            (draft / MANIFEST).write_text(replace(manifest, is_whole=is_whole).to_json(), "utf-8")
     pages = tuple(final / practice_address(page) for page in part.pages)
     return Pack(final, final / "index.html", pages, evidence.warnings)
 

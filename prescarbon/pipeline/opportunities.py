@@ -65,7 +65,7 @@ def find(
     check_level(level)
     evidence = gather(config, last_month=last_month)
     found = at_level(prepare(evidence, rank_by, include_off=include_off, include_drafts=include_drafts), level)
-    return found.only(organisation) if organisation else found
+    return found if organisation is None else found.only(organisation)
 
 
 @dataclass(frozen=True)

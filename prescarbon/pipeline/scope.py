@@ -127,15 +127,15 @@ def expand_scope(scope: Sequence[str], codes_in: Callable[[Path], Sequence[str]]
     return tuple(expanded)
 
 
-def check_practice_code(code: str) -> str:
-    """The code in capitals.
+def check_code(code: str, kind: str = "practice", like: str = "K81001") -> str:
+    """An organisation's code in capitals.
 
     Raises:
         InputError: it has not the shape of an ODS code.
     """
     tidy = code.strip().upper()
     if not (tidy.isascii() and tidy.isalnum() and 3 <= len(tidy) <= 12):
-        raise InputError(f"{code!r} is not a practice code.", remedy="An ODS code looks like K81001.")
+        raise InputError(f"{code!r} is not a {kind} code.", remedy=f"An ODS code looks like {like}.")
     return tidy
 
 

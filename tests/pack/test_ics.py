@@ -8,7 +8,8 @@ import pytest
 from prescarbon.config import Config
 from prescarbon.pack import write as outputs
 from prescarbon.pack.england import england_figures
-from prescarbon.pack.ics import gases, place_rows
+from prescarbon.pack.ics import gases
+from prescarbon.pack.places import place_rows
 from prescarbon.pack.write import make_views
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.kpis import held_against_targets

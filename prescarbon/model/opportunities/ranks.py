@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from prescarbon.model.opportunities.draws import measure_stability
 from prescarbon.model.opportunities.options import NO_CARBON_CLAIM, OpportunityOptions
+from prescarbon.model.opportunities.stability import measure_stability
 from prescarbon.tables.opportunities import OPPORTUNITIES
 from prescarbon.tables.schema import GATES
 
