@@ -165,3 +165,47 @@ def test_from_takes_every_setting_from_the_manifest(
     )
     assert result.exit_code == 2
     assert "--from takes every setting from the manifest" in result.stderr
+
+
+def test_a_month_loaded_since_in_a_gap_is_no_quiet_change(config: Config, small: Path, tmp_path: Path) -> None:
+    """The run read 2026-01 and the month before the gap; with the gap filled the same count of months is another run."""
+    home = shutil.copytree(small, tmp_path / "home")
+    gap = home / "months" / "2025-12.json"
+    kept = gap.read_bytes()
+    gap.unlink()
+    pack = write_report(replace(config, home=home), months=2)
+    assert said(pack)["months"] == ["2025-11", "2026-01"]
+    gap.write_bytes(kept)
+    with pytest.raises(InputError, match="not as it was is month 2025-12, loaded since"):
+        repeat_report(pack.folder / "manifest.json", home, tmp_path / "again")
+
+
+@pytest.mark.parametrize("order", [lambda months: months[::-1], lambda months: [*months, months[-1]]])
+def test_months_out_of_order_are_no_manifest(
+    restated: Pack, small: Path, tmp_path: Path, order: Callable[[list[Any]], list[Any]]
+) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(changed(inputs=order(said(restated)["inputs"]))(said(restated))))
+    with pytest.raises(InputError, match="no manifest of a run that can be repeated"):
+        repeat_report(file, small, tmp_path / "out")
+
+
+def test_a_part_of_a_pack_is_not_repeated_as_a_whole(config: Config, small: Path, tmp_path: Path) -> None:
+    part = write_report(config, practice="Z90001")
+    assert said(part)["is_whole"] is False
+    with pytest.raises(InputError, match="of some pages of a run"):
+        repeat_report(part.folder / "manifest.json", small, tmp_path / "again")
+    whole = write_report(config)
+    assert said(whole)["is_whole"] is True
+    write_report(config, practice="Z90001")
+    assert said(whole)["is_whole"] is True
+
+
+@pytest.mark.parametrize("option", ["--practice", "--pcn"])
+def test_an_empty_code_is_no_whole_report(config: Config, option: str) -> None:
+    """A script whose variable is empty must not replace a pack."""
+    command = ["report", option, "", "--home", str(config.home), "--out", str(config.out), "--scope", "gp"]
+    result = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert result.exit_code == 3
+    assert "'' is not a" in result.stderr
+    assert not config.out.exists()
