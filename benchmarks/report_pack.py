@@ -12,7 +12,8 @@ from prescarbon.config import Config
 from prescarbon.pack.demo import write_demo
 from prescarbon.pack.ics import ics_page
 from prescarbon.pack.tables import write_tables
-from prescarbon.pack.write import make_views, write_report
+from prescarbon.pack.views import make_views
+from prescarbon.pack.write import write_report
 from prescarbon.pipeline.evidence import gather
 from prescarbon.report.faces.html import HtmlPages
 from prescarbon.report.faces.pdf import Typesetter

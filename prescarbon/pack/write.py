@@ -1,6 +1,5 @@
 """Evidence → files: every page in every face, the index, the board slide, the tables and the manifest of one run."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,22 +9,20 @@ from pathlib import Path
 import polars as pl
 
 from prescarbon.config import Config
-from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
-from prescarbon.pack.figures import MONTHS_IN_TREND, practice_figures
+from prescarbon.pack.figures import MONTHS_IN_TREND
 from prescarbon.pack.findings import Findings
 from prescarbon.pack.folder import MANIFEST, Pack, adding_to_folder, last_pack, read_manifest, replacing_folder
 from prescarbon.pack.ics import ics_page
-from prescarbon.pack.pcn import pcn_pages
-from prescarbon.pack.practice import practice_pages
 from prescarbon.pack.restatements import find_restatements
+from prescarbon.pack.same_run import check_same_run
 from prescarbon.pack.tables import write_tables
-from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pack.views import Views, make_views, part_of, pcn_address, practice_address
+from prescarbon.pipeline.evidence import gather
 from prescarbon.pipeline.memberships import SCOPE
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Page, Totals
 from prescarbon.report.faces.pdf import Typesetter
-from prescarbon.report.faces.safety import page_name
 from prescarbon.report.faces.sheets import ics_sheets, pcn_sheets, practice_sheets
 from prescarbon.report.faces.slide import write_slide
 from prescarbon.report.faces.workbook import Sheet, write_workbook
@@ -35,39 +32,11 @@ from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.organisations import GROUP
 
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
-NOT_COMPARED = {"restatements", "is_whole"}  # the one grows from run to run of the same inputs
-WHOLE_RUN = "Run `prescarbon report` for the whole pack, or choose another folder with --out."
 Progress = Callable[[int, int], None]
 
 
 def show_nothing(done: int, of: int) -> None:
     """A progress that shows nothing."""
-
-
-@dataclass(frozen=True)
-class Views:
-    """What every reader is told in one run; each view is made once."""
-
-    findings: Findings
-    pages: tuple[PracticePage, ...]
-    pcns: tuple[PcnPage, ...]
-
-
-def practice_address(page: PracticePage) -> Path:
-    """Where a practice's page stands in its pack."""
-    return Path("practice") / page_name(page.practice_code)
-
-
-def pcn_address(page: PcnPage) -> Path:
-    """Where a PCN's page stands in its pack."""
-    return Path("pcn") / page_name(page.pcn_code)
-
-
-def make_views(evidence: Evidence) -> Views:
-    """The pages of every practice and PCN: all of them, since each stands among the others."""
-    findings = Findings(evidence)
-    pages = tuple(practice_pages(findings, practice_figures(evidence)))
-    return Views(findings, pages, tuple(pcn_pages(findings, pages)))
 
 
 def write_report(
@@ -98,9 +67,9 @@ def write_report(
     manifest = replace(evidence.manifest("report"), restatements=tuple(restatements))
     final = config.out / evidence.manifests[-1].month
     is_whole = practice is None and pcn is None
-    part = views if is_whole else _part(views, practice, pcn)
+    part = views if is_whole else part_of(views, practice, pcn)
     if not is_whole:
-        _check_same_run(final, manifest)
+        check_same_run(final, manifest)
     with replacing_folder(final) if is_whole else adding_to_folder(final) as draft:
         faces = Faces(draft, manifest, views.findings.words, HtmlPages(manifest, views.findings.words), Typesetter())
         if is_whole:
@@ -193,49 +162,6 @@ def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> N
     pcns = {pcn.pcn_code: pcn_address(pcn).as_posix() for pcn in views.pcns}
     page = faces.html.index(rows, _totals(views.findings), pcns, part_of=part_of)
     (faces.folder / "index.html").write_text(page, "utf-8")
-
-
-def _part(views: Views, practice: str | None, pcn: str | None) -> Views:
-    """The views asked for.
-
-    Raises:
-        InputError: the practice or the PCN has no rows in this run.
-    """
-    pcns = tuple(p for p in views.pcns if p.pcn_code == pcn)
-    members = {p.practice_code for each in pcns for p in each.practices} | {practice}
-    pages = tuple(p for p in views.pages if p.practice_code in members)
-    evidence = views.findings.evidence
-    months = f"{evidence.manifests[0].month} to {evidence.manifests[-1].month}"
-    for wanted, kind, codes in (
-        (practice, "practice", {p.practice_code for p in pages}),
-        (pcn, "PCN", {p.pcn_code for p in pcns}),
-    ):
-        if wanted is not None and wanted not in codes:
-            raise InputError(
-                f"{kind} {wanted} has no rows in {months} within the scope.",
-                remedy="Check the code, or use --scope all.",
-            )
-    return replace(views, pages=pages, pcns=pcns)
-
-
-def _check_same_run(final: Path, manifest: RunManifest) -> None:
-    """Refuse to put pages of one run among those of another.
-
-    Raises:
-        InputError: the pack that is there came of other inputs, settings or definitions, or does not say of which.
-    """
-    if not final.exists():
-        return
-    there = read_manifest(final)
-    if there is None:
-        raise InputError(f"the pack in {final.name} has no manifest to tell which run it came of.", remedy=WHOLE_RUN)
-    here = json.loads(manifest.to_json())
-    if other := sorted(key for key in here if key not in NOT_COMPARED and here[key] != there.get(key)):
-        raise InputError(
-            f"the pack in {final.name} came of another run (different: {', '.join(other)}), so these pages would not agree "
-            "with the others.",
-            remedy=WHOLE_RUN,
-        )
 
 
 def _totals(findings: Findings) -> Totals:

@@ -10,7 +10,7 @@ from prescarbon.pack import write as outputs
 from prescarbon.pack.england import england_figures
 from prescarbon.pack.ics import gases
 from prescarbon.pack.places import place_rows
-from prescarbon.pack.write import make_views
+from prescarbon.pack.views import make_views
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.kpis import held_against_targets
 from prescarbon.reference.definitions import read_reference

@@ -12,7 +12,7 @@ from prescarbon.pack.figures import practice_figures
 from prescarbon.pack.ics import kpi_series
 from prescarbon.pack.pcn import pcn_pages
 from prescarbon.pack.practice import practice_pages
-from prescarbon.pack.write import Views, make_views
+from prescarbon.pack.views import Views, make_views
 from prescarbon.pipeline.evidence import gather
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.practice import MonthPoint, PracticePage
