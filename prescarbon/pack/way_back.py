@@ -1,0 +1,226 @@
+"""The way back from this run to an earlier one: what each step of it moved.
+
+It is walked one step at a time, always in this order: the practices of the scope, each setting that differs, the
+constant prices, then the factors; the earlier pack's own table is the end.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from prescarbon.config import Config, config_from_settings
+from prescarbon.errors import InputError, PrescarbonError
+from prescarbon.model.activity import NOT_AN_INHALER
+from prescarbon.model.footprint import base_prices
+from prescarbon.pack.earlier import Earlier
+from prescarbon.pipeline.evidence import Evidence
+from prescarbon.pipeline.footprint import activity_of, footprint_of, run_factors
+from prescarbon.pipeline.scope import EVERYONE, read_practices, resolve_scope
+from prescarbon.tables.products import FACTORS
+
+SETTINGS = ("factor_set", "gwp_basis", "brand_mix", "base_months")  # those that a kilogram depends on, but the scope
+SPEND = "spend"
+
+
+@dataclass(frozen=True)
+class World:
+    """The footprint as it would be at one point of the way back, and all that it was estimated from.
+
+    codes      practice codes of the scope; None is every practice found
+    activity   table ACTIVITY
+    factors    table FACTORS: those of devices
+    spend      table FACTORS: those of spend
+    prices     bnf_code, price_gbp: constant prices
+    footprint  table FOOTPRINT
+    """
+
+    config: Config
+    codes: Sequence[str] | None
+    activity: pl.DataFrame
+    factors: pl.LazyFrame
+    spend: pl.LazyFrame
+    prices: pl.LazyFrame
+    footprint: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way back.
+
+    words     what it puts back: "gwp_basis was AR5, is AR6"
+    put_back  the world before it; None where there is nothing to put back, or nothing to know it from
+    by        the column whose values name what moved: practices, factors or presentations
+    """
+
+    words: str
+    put_back: Callable[[World], World | None]
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """What one step moved.
+
+    words  what the step put back, or why it cannot be recomputed
+    by     as of the step
+    kg     month ("2026-01"), is_inhaler, name (of column `by`), kg: later minus earlier, where that is not nothing;
+           None where the step cannot be recomputed
+    """
+
+    words: str
+    by: str | None
+    kg: pl.DataFrame | None
+
+
+def walk_back(earlier: Earlier, evidence: Evidence, months: Collection[str]) -> Iterator[Move]:
+    """What each step that put something back moved in these months; a step that fails is named, and the walk goes on."""
+    now, prices = evidence, base_prices(evidence.activity.lazy(), evidence.config.base_months)
+    world = World(now.config, now.scope.codes, now.activity, now.factors, now.spend, prices, now.footprint)
+    for step in _steps(earlier, evidence):
+        try:
+            before = step.put_back(world)
+        except PrescarbonError as error:  # a set, a list of codes or a setting that is gone
+            sentence = " ".join(str(error).split()).rstrip(".")
+            yield Move(f"{step.words}, which cannot be recomputed: {sentence}", step.by, None)
+            continue
+        if before is not None:
+            yield Move(step.words, step.by, _difference(world.footprint, before.footprint, months, step.by))
+            world = before
+
+
+def _steps(earlier: Earlier, evidence: Evidence) -> Iterator[Step]:
+    """The way back, this run first."""
+    run, own, words = earlier.run, evidence.config.settings(), evidence.scope.words
+    scope = "the scope holds other practices" if run.scope == words else f"scope was {run.scope}, is {words}"
+    yield Step(scope, partial(_put_back_scope, earlier, evidence), by="practice_code")
+    for key in SETTINGS:
+        if key in run.settings and run.settings[key] != own[key]:
+            was, now = _shown(run.settings[key]), _shown(own[key])
+            yield Step(f"{key} was {was}, is {now}", partial(_put_back_setting, evidence, key, run.settings[key]))
+    yield Step(f"constant prices: {_other_base(earlier, evidence)}", partial(_put_back_prices, earlier, evidence))
+    yield Step("factors changed", partial(_put_back_factors, earlier, evidence), by="factor_id")
+    what = "factors, products" if earlier.factors is None else "products"
+    yield Step(f"{what} or readings of quantities changed", partial(_put_back_rows, earlier), by="bnf_code")
+
+
+def _put_back_scope(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
+    """The earlier run's practices: of its table where a month has the same content, else of the scope it names."""
+    home, reference, months, mine = evidence.config.home, evidence.reference, evidence.months, world.activity
+    manifests = zip(months, evidence.manifests, strict=True)
+    steady = [day for day, m in manifests if earlier.hashes.get(m.month) == m.hash]
+    if earlier.rows is not None and steady:
+        then, now = (
+            set(frame.filter(pl.col("month").is_in(steady))["practice_code"]) for frame in (earlier.rows, mine)
+        )
+        if then == now:
+            return None
+        gone = activity_of(home, reference, months, sorted(then - now))
+        activity = pl.concat([mine.filter(~pl.col("practice_code").is_in(now - then)), gone])
+        return _estimated(replace(world, activity=activity), evidence)
+    if earlier.run.scope == evidence.scope.words:
+        return None
+    codes = None
+    if earlier.run.scope != EVERYONE:
+        config = _with_setting(world.config, "scope", earlier.run.settings.get("scope"))
+        codes = resolve_scope(config, reference, read_practices(home, reference)).codes
+    return _estimated(replace(world, codes=codes, activity=activity_of(home, reference, months, codes)), evidence)
+
+
+def _put_back_setting(evidence: Evidence, key: str, value: Any, world: World) -> World:
+    """One setting as it was."""
+    config = _with_setting(world.config, key, value)
+    factors, spend = run_factors(evidence.reference, config)
+    return _estimated(replace(world, config=config, factors=factors, spend=spend), evidence)
+
+
+def _put_back_prices(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
+    """The earlier run's constant prices; a presentation that it had no price of keeps its own."""
+    rows = earlier.rows
+    if rows is None and earlier.months != evidence.months:
+        rows = activity_of(evidence.config.home, evidence.reference, earlier.months, world.codes)
+    if rows is None:
+        return None
+    then, now = base_prices(rows.lazy(), world.config.base_months).collect(), world.prices.collect()
+    prices = pl.concat([then, now.join(then, on="bnf_code", how="anti")])
+    if prices.sort("bnf_code").equals(now.sort("bnf_code")):
+        return None
+    return _estimated(replace(world, prices=prices.lazy()), evidence, has_prices=True)
+
+
+def _put_back_factors(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
+    """The earlier pack's table of factors."""
+    if earlier.factors is None:
+        return None
+    now = FACTORS.admit(pl.concat([world.factors, world.spend])).collect()
+    if earlier.factors.sort(FACTORS.grain).equals(now.sort(FACTORS.grain)):
+        return None
+    is_spend, then = pl.col("factor_set") == SPEND, earlier.factors.lazy()
+    factors, spend = then.filter(~is_spend), then.filter(is_spend)
+    try:
+        return _estimated(replace(world, factors=factors, spend=spend), evidence, has_prices=True)
+    except pl.exceptions.PolarsError as error:
+        raise InputError("the earlier pack's table of factors contradicts itself.") from error
+
+
+def _put_back_rows(earlier: Earlier, world: World) -> World | None:
+    """The earlier pack's own table: the end of the way."""
+    return None if earlier.rows is None else replace(world, footprint=earlier.rows)
+
+
+def _estimated(world: World, evidence: Evidence, *, has_prices: bool = False) -> World:
+    """The world with the footprint of its parts, and, unless it has them, with the prices of its activity."""
+    own = base_prices(world.activity.lazy(), world.config.base_months)
+    prices = world.prices if has_prices else own.collect().lazy()
+    footprint = footprint_of(world.activity, evidence.reference, world.factors, world.spend, prices)
+    return replace(world, prices=prices, footprint=footprint)
+
+
+def _difference(later: pl.DataFrame, earlier: pl.DataFrame, months: Collection[str], by: str | None) -> pl.DataFrame:
+    """Column kg of `Move`."""
+    part = "practice_code" if by == "practice_code" else "bnf_code"
+    keys = ["month", "is_inhaler", part]
+    days = [date.fromisoformat(f"{month}-01") for month in months]
+    is_inhaler = (pl.col("reads_as").cast(pl.String) != NOT_AN_INHALER).alias("is_inhaler")
+    now, then = (
+        frame.lazy()
+        .filter(pl.col("month").is_in(days))
+        .group_by("month", is_inhaler, part)
+        .agg(pl.col("kg_co2e").sum(), pl.col("factor_id").max())  # a presentation has one factor in a month
+        for frame in (later, earlier)
+    )
+    both = now.join(then, on=keys, how="full", coalesce=True, suffix="_then")
+    return (
+        both.select(
+            pl.col("month").dt.strftime("%Y-%m"),
+            "is_inhaler",
+            name=pl.coalesce("factor_id", "factor_id_then") if by == "factor_id" else pl.col(part),
+            kg=pl.col("kg_co2e").fill_null(0) - pl.col("kg_co2e_then").fill_null(0),
+        )
+        .filter(pl.col("kg") != 0)
+        .collect()
+    )
+
+
+def _other_base(earlier: Earlier, evidence: Evidence) -> str:
+    """Why constant prices may be others."""
+    then, now = (months[: evidence.config.base_months] for months in (earlier.months, evidence.months))
+    if then[0] != now[0]:
+        return f"the base period began in {then[0]:%B %Y}, begins in {now[0]:%B %Y}"
+    if then[-1] != now[-1]:
+        return f"the base period ended in {then[-1]:%B %Y}, ends in {now[-1]:%B %Y}"
+    return "a month of the base period was published again"
+
+
+def _with_setting(config: Config, key: str, value: Any) -> Config:
+    """The configuration with one setting as it was."""
+    return config_from_settings(config.settings() | {key: value}, config.home, config.out)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {share}" for key, share in value.items()) or "as shipped"
+    return str(value)
