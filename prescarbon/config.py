@@ -93,8 +93,8 @@ class Config:
         "Number of joint factor draws behind every interval: 10 to 100,000.", 1000
     )
     coverage_floor: Share = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
-    base_months: Annotated[int, Field(ge=1)] = _key(
-        "Months, from the first loaded, whose prices are the constant prices.", 12
+    base_months: Annotated[int, Field(ge=1, le=1200)] = _key(
+        "Months, from the first loaded, whose prices are the constant prices: 1 to 1,200.", 12
     )
     membership: Annotated[str, _among(MEMBERSHIPS)] = _key(
         'Practice memberships "as then" (that month) or "as now".', "as then"
@@ -257,7 +257,7 @@ def parse_months(text: str) -> tuple[date, date | None]:
         DefinitionError: a part is no month, or the first comes after the last.
     """
     first, colon, last = text.partition(":")
-    start = parse_month(first) if first else date(2014, 1, 1)
+    start = parse_month(first) if first or not colon else date(2014, 1, 1)
     end = parse_month(last) if last else (None if colon else start)
     if end is not None and end < start:
         raise DefinitionError(f"{text!r} ends before it begins.", remedy="Write first:last, as 2025-04:2025-09.")

@@ -1,11 +1,11 @@
 """The door for Python: a store opened in a notebook, its tables as frames with the columns of the data dictionary."""
 
+import inspect
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
 
 import polars as pl
 
@@ -13,16 +13,23 @@ from prescarbon.config import Config, parse_months, read_config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.data_notes import check_coverage
 from prescarbon.pipeline.evidence import Evidence, everyone, first_day, gather
+from prescarbon.pipeline.inputs import read_inputs
 from prescarbon.pipeline.kpis import held_against_targets
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
-from prescarbon.pipeline.opportunities import at_level, prepare
+from prescarbon.pipeline.opportunities import Prepared, at_level, prepare
 from prescarbon.pipeline.scope import organisations_in_scope
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.store.months import Store
 from prescarbon.tables.measures import KPI_VALUES
 from prescarbon.tables.organisations import GROUP, LEVELS
 
-Answer = TypeVar("Answer")
+
+@dataclass(frozen=True)
+class _Held:
+    """Evidence, and the opportunities prepared from it: signed off only, or all."""
+
+    evidence: Evidence
+    prepared: dict[bool, Prepared] = field(default_factory=dict)
 
 
 def open_store(home: str | Path | None = None, *, config: str | Path | None = None) -> "OpenStore":
@@ -59,11 +66,11 @@ class OpenStore:
             configured scope
     months  "2025-04:2026-03", "2025-04:", ":2026-03" or "2026-01"; None is every month held
 
-    A question asked again is answered from memory, until another month is loaded. Open the store again after importing
-    organisations or changing definitions.
+    A question asked again is answered from memory, until a month, an organisations file, a definition or a file of your
+    own is another. The configuration is read when the store is opened.
 
     Raises, every method:
-        InputError: a month is not loaded, the scope has no rows, or a level or measure is none.
+        InputError: a month is not loaded, the scope has no rows or is no text, or a level or measure is none.
         DefinitionError: the months are not written as above, or the reference data are wrong.
         CoverageError: fewer inhaler items carry a factor than the configured floor (not for measures: they print theirs).
 
@@ -72,7 +79,7 @@ class OpenStore:
     """
 
     config: Config
-    _memory: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    _memory: dict[Hashable, _Held] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         """How it was opened."""
@@ -91,7 +98,7 @@ class OpenStore:
         factor's own), method and factor_id. Null where nothing is known, never zero. What is no inhaler takes the prices
         of the first of these months (`base_months`), so ask for all months at once where they are to be compared.
         """
-        return self._evidence(self._told(scope), months).footprint.lazy()
+        return self._held(self._told(scope), months).evidence.footprint.lazy()
 
     def measures(
         self,
@@ -112,17 +119,15 @@ class OpenStore:
         by_month  each month by itself; else all the months are one period
         """
         check_level(level, ALL_LEVELS)
-        told = self._told(scope)
+        told, ids = self._told(scope), _several(only, "measures")
+        reference, _ = read_inputs(told)  # a list of codes in the scope as it is now
         is_narrowed = level == GROUP and told.is_scope_given
-        evidence = self._evidence(told if is_narrowed else everyone(told), months)
-        ids = dict.fromkeys(_several(only))
+        evidence = self._held(told if is_narrowed else everyone(told), months).evidence
         chosen = chosen_measures(evidence, ids) if ids else evidence.reference.measures
         whole = [(evidence.months[0], evidence.months[-1])]
         periods = [(m, m) for m in evidence.months] if by_month else whole
         values = evidence.measure(chosen, [level], periods).lazy()
-        shown = (
-            None if level == GROUP else organisations_in_scope(told, evidence.reference, evidence.memberships, level)
-        )
+        shown = None if level == GROUP else organisations_in_scope(told, reference, evidence.memberships, level)
         return values if shown is None else values.filter(pl.col("organisation_code").is_in(shown))
 
     def opportunities(
@@ -142,12 +147,10 @@ class OpenStore:
         signed_off_only  leave out rules that no clinical role has signed off (is_draft)
         """
         check_level(level, (*LEVELS, GROUP))
-        evidence = self._evidence(self._told(scope), months)
-        prepared = self._once(
-            ("opportunities", id(evidence), signed_off_only),  # evidence stays in memory, so its id stays its own
-            lambda: prepare(evidence, include_drafts=not signed_off_only),
-        )
-        return at_level(prepared, level).lines.lazy()
+        held = self._held(self._told(scope), months)
+        if signed_off_only not in held.prepared:
+            held.prepared[signed_off_only] = prepare(held.evidence, include_drafts=not signed_off_only)
+        return at_level(held.prepared[signed_off_only], level).lines.lazy()
 
     def kpis(
         self, *, level: str = "icb", scope: str | Sequence[str] | None = None, months: str | None = None
@@ -159,58 +162,67 @@ class OpenStore:
         level  practice, pcn, sub-icb, icb, place or group (the whole scope)
         """
         check_level(level, ALL_LEVELS)
-        rows = held_against_targets(self._evidence(self._told(scope), months), level).rows
+        rows = held_against_targets(self._held(self._told(scope), months).evidence, level).rows
         return pl.LazyFrame(rows, KPI_VALUES.schema)
 
     def _told(self, scope: str | Sequence[str] | None) -> Config:
         """The configuration under this scope."""
         if scope is None:
             return self.config
-        parts = tuple(part.strip() for word in _several(scope) for part in word.split(",") if part.strip())
+        parts = tuple(part.strip() for word in _several(scope, "scope") for part in word.split(",") if part.strip())
         if not parts:
             raise InputError("the scope is empty.", remedy='Write "all", or codes such as "pcn:U12345" or "K81001".')
         return replace(self.config, scope=parts, is_scope_given=True)
 
-    def _evidence(self, config: Config, months: str | None) -> Evidence:
-        held = Store(config.home).months()
-        asked = _months_of(months, [first_day(m) for m in held]) if months is not None and held else ()
-        loaded = tuple(m.hash for m in held)
-        evidence = self._once(
-            (config.scope, config.is_scope_given, asked, loaded),
-            lambda: _gather(replace(config, coverage_floor=0), asked),
-        )
-        check_coverage(evidence.footprint, evidence.names, config.coverage_floor)
-        return evidence
-
-    def _once(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+    def _held(self, config: Config, months: str | None) -> _Held:
+        """The evidence of a question: from memory where everything it rests on is as it was."""
+        loaded = Store(config.home).months()
+        asked = _months_of(months, [first_day(m) for m in loaded]) if months is not None and loaded else None
+        reference, hashes = read_inputs(config)
+        key = (config.scope, config.is_scope_given, asked, tuple(m.hash for m in loaded), hashes)
         if key not in self._memory:
-            self._memory[key] = make()
-        return self._memory[key]  # type: ignore[no-any-return]
+            last, count = (asked[-1], len(asked)) if asked else (None, None)
+            lenient = replace(config, coverage_floor=0)
+            found = gather(lenient, last_month=last, months=count, is_light=True, reference=reference)
+            for words in found.warnings:
+                warnings.warn(words, stacklevel=_calls_from_outside())
+            self._memory[key] = _Held(found)
+        evidence = self._memory[key].evidence
+        check_coverage(evidence.footprint, evidence.names, config.coverage_floor)
+        return self._memory[key]
 
 
-def _gather(config: Config, months: tuple[date, ...]) -> Evidence:
-    """The evidence of these months (none: every month held); what is to be minded is a Python warning."""
-    last = months[-1] if months else None
-    evidence = gather(config, last_month=last, months=len(months) or None, is_light=True)
-    for words in evidence.warnings:
-        warnings.warn(words, stacklevel=6)  # the line of the notebook
-    return evidence
+def _calls_from_outside() -> int:
+    """How many calls up from the caller the line of the notebook is: the first that is not of this module."""
+    frame, calls = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame, calls = frame.f_back, calls + 1
+    return calls
 
 
 def _months_of(words: str, held: Sequence[date]) -> tuple[date, ...]:
     """Every month that the words name; a gap is an error, because a sum over it would look whole."""
     first, last = parse_months(str(words))
     first = max(first, held[0]) if str(words).startswith(":") else first
-    named = pl.date_range(first, last or max(first, held[-1]), "1mo", eager=True).to_list()
+    last = last or max(first, held[-1])
+    loaded = f"Loaded are {held[0]:%Y-%m} to {held[-1]:%Y-%m}; import or fetch what lacks, or name fewer."
+    if last < first:
+        raise InputError(f"months={words!r} names no month that is loaded.", remedy=loaded)
+    named = pl.date_range(first, last, "1mo", eager=True).to_list()
     if missing := [f"{m:%Y-%m}" for m in named if m not in held]:
         which = missing[0] if len(missing) == 1 else f"{len(missing)} months from {missing[0]} to {missing[-1]}"
-        raise InputError(
-            f"months={words!r} needs {which}, not loaded.",
-            remedy=f"Loaded are {held[0]:%Y-%m} to {held[-1]:%Y-%m}; import or fetch what lacks, or name fewer.",
-        )
+        raise InputError(f"months={words!r} needs {which}, not loaded.", remedy=loaded)
     return tuple(named)
 
 
-def _several(words: str | Sequence[str]) -> Sequence[str]:
-    """One text or several, as several."""
-    return [words] if isinstance(words, str) else words
+def _several(words: object, what: str) -> tuple[str, ...]:
+    """One text or several, as several.
+
+    Raises:
+        InputError: one of them is no text.
+    """
+    several = (words,) if isinstance(words, str) or not isinstance(words, Iterable) else tuple(words)
+    for word in several:
+        if not isinstance(word, str):
+            raise InputError(f"{word!r} is no text.", where=what, remedy="Write one text, or several in a list.")
+    return several

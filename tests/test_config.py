@@ -63,7 +63,7 @@ def test_months_are_read_as_people_write_them():
     assert parse_months("2025-04") == (date(2025, 4, 1), date(2025, 4, 1))
 
 
-@pytest.mark.parametrize("text", ["2025", "2025-13", "April 2025", "2025-09:2025-04"])
+@pytest.mark.parametrize("text", ["2025", "2025-13", "April 2025", "2025-09:2025-04", "", " "])
 def test_a_month_that_is_none_is_refused(text):
     with pytest.raises(DefinitionError):
         parse_months(text)
@@ -78,7 +78,7 @@ WRONG = {
     "seed": ["true", "1.5", '"7"', "-1", "9223372036854775808"],
     "draws": ["true", "9", "100001", '"1000"'],
     "coverage_floor": ["true", "nan", "inf", "-0.1", '"0.9"'],
-    "base_months": ["0", "12.0", '"12"'],
+    "base_months": ["0", "1201", "10000000", "12.0", '"12"'],
     "membership": ['"as ever"', "true"],
     "query_up_to": ["-1", "true"],
     "portal": ['"http://[bad"', '"opendata.nhsbsa.net"', '"ftp://x/y"', '"https://"', '"https://x:y/"', "5"],

@@ -127,6 +127,11 @@ def test_words_of_months(store: OpenStore, words: str, first: str, last: str, co
     assert values["period_end"].equals(values["period_start"], check_names=False)
 
 
+def test_a_measure_named_twice_is_there_once(store: OpenStore):
+    twice = store.measures(["saba", "saba"], scope="all", months="2026-01").collect()
+    assert twice.equals(store.measures("saba", scope="all", months="2026-01").collect())
+
+
 def test_a_group_is_the_whole_scope(store: OpenStore):
     by_practice = store.measures("saba", scope="all", months="2026-01").collect()
     (group,) = store.measures("saba", level="group", scope="all", months="2026-01").collect().to_dicts()
@@ -173,6 +178,24 @@ def test_a_new_month_is_seen_at_once(small: Path):
     assert (before["month"].n_unique(), after["month"].n_unique()) == (2, 3)
 
 
+def test_a_list_of_codes_that_changed_is_read_again(home: Path, tmp_path: Path):
+    store, listed = open_store(home), tmp_path / "d.txt"
+    codes = store.footprint(scope="gp").select(pl.col("practice_code").unique().sort()).collect().to_series()
+    for code in codes[:2]:
+        listed.write_text(code, "utf-8")
+        for question in (store.footprint, store.opportunities, store.measures):
+            column = "practice_code" if question == store.footprint else "organisation_code"
+            assert question(scope=f"file:{listed}").collect()[column].unique().to_list() == [code]
+
+
+def test_organisations_imported_again_are_seen_at_once(small: Path):
+    store = open_store(small)
+    assert store.measures("saba", level="pcn", months="2026-01").collect().height == 3
+    for file in (small / "organisations").glob("*"):
+        file.rename(small / file.name)
+    assert store.measures("saba", level="pcn", months="2026-01").collect().height == 0
+
+
 def test_a_gap_in_the_months_is_no_quiet_sum(small: Path):
     (small / "months" / "2025-12.json").unlink()
     store = open_store(small)
@@ -193,12 +216,14 @@ def test_stores_do_not_mix(home: Path, small: Path):
 
 def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
     store = open_store(home)
-    with pytest.warns(UserWarning, match="has a row of the default scope") as told:
-        store.footprint(months="2026-01")
-    assert told[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        store.footprint(months="2026-01")  # from memory: said once
+    questions = (store.footprint, store.opportunities, store.kpis)
+    for question, month in zip(questions, store.months[-3:], strict=True):
+        with pytest.warns(UserWarning, match="has a row of the default scope") as told:
+            question(months=month)
+        assert told[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            question(months=month)  # from memory: said once
 
 
 @pytest.mark.parametrize(
@@ -211,7 +236,8 @@ def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
         (lambda s: s.measures(""), InputError, "there is no measure"),
         (lambda s: s.measures(["saba", "nothing"]), InputError, "there is no measure nothing"),
         (lambda s: s.footprint(months="January"), DefinitionError, "'January' is not a month"),
-        (lambda s: s.footprint(months=""), PrescarbonError, "not loaded"),
+        (lambda s: s.footprint(months=""), DefinitionError, "'' is not a month. Write it as 2026-01."),
+        (lambda s: s.footprint(months=":2020-01"), InputError, "months=':2020-01' names no month that is loaded."),
         (lambda s: s.footprint(months="2025-06:2025-04"), DefinitionError, "ends before it begins"),
         (lambda s: s.footprint(months="2026-02"), InputError, "needs 2026-02, not loaded"),
         (lambda s: s.footprint(months="2027-01:"), InputError, "needs 2027-01, not loaded"),
@@ -221,6 +247,9 @@ def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
         (lambda s: s.kpis(scope="planet:earth"), PrescarbonError, "planet"),
         (lambda s: s.kpis(scope=" , "), InputError, "the scope is empty"),
         (lambda s: s.kpis(scope=[]), InputError, "the scope is empty"),
+        (lambda s: s.kpis(scope=5), InputError, "scope: 5 is no text. Write one text, or several in a list."),
+        (lambda s: s.measures(scope=["gp", 5]), InputError, "scope: 5 is no text"),
+        (lambda s: s.measures(5), InputError, "measures: 5 is no text"),
         (lambda s: s.footprint(scope="file:none.txt"), InputError, "none.txt"),
     ],
 )

@@ -10,6 +10,7 @@ from prescarbon.reference.files import find_reference
 from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.source.sample import write_sample
+from prescarbon.store.atomic import writing_to
 from prescarbon.store.months import Store
 
 Named = Callable[[str, int, int], None]
@@ -20,7 +21,11 @@ def show_nothing(name: str, done: int, of: int) -> None:
 
 
 def write_demo(config: Config, *, progress: Named = show_nothing) -> Pack:
-    """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months."""
+    """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months.
+
+    Raises:
+        StoreError: a folder cannot be written to.
+    """
     demo = replace(
         config,
         home=config.home / "demo",
@@ -30,7 +35,8 @@ def write_demo(config: Config, *, progress: Named = show_nothing) -> Pack:
         show_draft_rules=True,
     )
     root = find_reference(config.reference)
-    sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
+    with writing_to(demo.home, "Choose another folder with --home."):
+        sample = write_sample(demo.home / "sample", root / "sample" / "catalogue.csv", seed=config.seed)
     import_organisations(sample.organisations, demo.home)
     for done, file in enumerate(sample.epd, start=1):
         take_file(Store(demo.home), file, replace=True)

@@ -4,8 +4,20 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from prescarbon.reference.definitions import Reference
+from prescarbon.config import Config
+from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.manifests import hash_of
+
+
+def read_inputs(config: Config) -> tuple[Reference, tuple[str | None, ...]]:
+    """The definitions as they are now, and name and hash of all that answers rest on besides the months and settings.
+
+    Raises:
+        DefinitionError: the definitions cannot be read, or the configuration names there what is none.
+    """
+    reference = reference_of(config)
+    named = other_inputs(config.home, reference)
+    return reference, (reference.sha256, *(text for file in named for text in (file["name"], file["hash"])))
 
 
 def other_inputs(home: Path, reference: Reference) -> tuple[dict[str, str | None], ...]:

@@ -80,15 +80,17 @@ def fetch(config: Config, months: str | None, *, route: str = "auto", progress: 
 
     Raises:
         PortalError: the portal lists nothing, or a month asked for does not exist.
-        InputError: every practice is wanted, and by query.
+        InputError: every practice is wanted, and by query; or the scope is none. Then nothing was asked of the portal.
+        DefinitionError: the months are not written so; nothing was asked then either.
     """
-    portal, store = Portal(config.portal), Store(config.home)
-    offered = {m.month: m for m in portal.months()}
-    held = {m.month: m for m in store.months()}
-    wanted = _wanted(offered, held, months)
+    span = None if months is None else parse_months(months)
     codes = scope_codes(config)
     if route == "query" and codes is None:
         raise InputError("a query cannot bring every practice.", remedy="Use --route file, or name a --scope.")
+    portal, store = Portal(config.portal), Store(config.home)
+    offered = {m.month: m for m in portal.months()}
+    held = {m.month: m for m in store.months()}
+    wanted = _wanted(offered, held, span)
     taken = []
     for month in wanted:
         there, before = offered[month], held.get(f"{month:%Y-%m}")
@@ -156,12 +158,14 @@ def _fetch_month(
     return published
 
 
-def _wanted(offered: dict[date, PortalMonth], held: dict[str, MonthManifest], months: str | None) -> list[date]:
+def _wanted(
+    offered: dict[date, PortalMonth], held: dict[str, MonthManifest], span: tuple[date, date | None] | None
+) -> list[date]:
     newest = max(offered)
-    if months is None:
+    if span is None:
         first = date.fromisoformat(f"{max(held)}-01") if held else newest
         return [m for m in sorted(offered) if m >= first]
-    first, last = parse_months(months)
+    first, last = span
     asked = [m for m in sorted(offered) if first <= m <= (last or newest)]
     missing = sorted({m for m in (first, last) if m is not None and m not in offered})
     if missing or not asked:

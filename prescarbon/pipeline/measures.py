@@ -79,7 +79,7 @@ def import_published(config: Config, file: Path, vintage: str | None) -> dict[st
     """Keep published measure values (CSV: measure, month, code, numerator, denominator) as benchmarks, with their vintage.
 
     Raises:
-        InputError: a column is missing, a cell is no number or month, or no vintage is known.
+        InputError: it cannot be read, a column is missing, a cell is no number or month, or its vintage is not known.
     """
     chosen = vintage or next(
         (part for part in file.stem.split("_") if part.count("-") == 2 and part[:4].isdigit()), None
@@ -87,8 +87,14 @@ def import_published(config: Config, file: Path, vintage: str | None) -> dict[st
     if chosen is None:
         raise InputError("has no vintage in its name.", where=file.name, remedy="Give --vintage 2026-03-30.")
     try:
+        chosen = date.fromisoformat(chosen).isoformat()
+    except ValueError as error:
+        raise InputError(
+            f"the vintage {chosen!r} is no date.", where=file.name, remedy="Give --vintage 2026-03-30."
+        ) from error
+    try:
         raw = pl.read_csv(file, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError("cannot be read as CSV.", where=file.name, remedy="See docs/how-to.") from error
     if missing := sorted(PUBLISHED_COLUMNS - set(raw.columns)):
         raise InputError(

@@ -154,7 +154,7 @@ def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> li
     switches = evidence.reference.switches
     peers = evidence.practices.lazy().select("practice_code", peer_group=pl.lit("all"))
     found = evaluate_actions(
-        read_actions_log(log, evidence.reference), switches.rules, evidence.footprint.lazy(), evidence.reference.products, peers,
+        read_actions_log(log, evidence.reference.rule_ids), switches.rules, evidence.footprint.lazy(), evidence.reference.products, peers,
         last_month=evidence.months[-1],
     )  # fmt: skip
     return found.collect().to_dicts()

@@ -17,14 +17,14 @@ BY = ["organisation_code", "level", "measure_id"]
 
 
 def chosen_measures(evidence: Evidence, wanted: Iterable[str]) -> list[Measure]:
-    """The measures of these ids, in their order.
+    """The measures of these ids, in their order, each once.
 
     Raises:
         InputError: there is none of an id.
     """
     known = {m.id: m for m in evidence.reference.measures}
-    ids = list(wanted)
-    if odd := sorted(set(ids) - known.keys()):
+    ids = dict.fromkeys(wanted)
+    if odd := sorted(ids.keys() - known.keys()):
         raise InputError(f"there is no measure {', '.join(odd)}.", remedy="See `prescarbon measures list`.")
     return [known[i] for i in ids]
 

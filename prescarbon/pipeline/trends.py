@@ -79,7 +79,7 @@ def change(
     Inhalers of the configured scope; memberships of the last month.
 
     Raises:
-        InputError: a period has no loaded month, or the organisation no rows.
+        InputError: a period has no loaded month, both have one, or the organisation has no rows.
     """
     check_level(level)
     evidence = gather(config)
@@ -90,6 +90,12 @@ def change(
     }
     if not all(periods.values()):
         raise InputError("a period has no loaded month.", remedy="Give --before and --after as 2024-01:2024-12.")
+    if shared := sorted(set(periods["before"]) & set(periods["after"])):
+        which = f"{shared[0]:%Y-%m}" if len(shared) == 1 else f"{shared[0]:%Y-%m} to {shared[-1]:%Y-%m}"
+        raise InputError(
+            f"{which} is in both periods, before and after.",
+            remedy="Give --before and --after so that the one ends before the other begins.",
+        )
     members = evidence.practices.lazy().select("practice_code", organisation_code=LEVELS[level])
     inhalers = (
         evidence.footprint.lazy()

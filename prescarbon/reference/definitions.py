@@ -19,7 +19,15 @@ from prescarbon.reference.cells import Row, schema_of
 from prescarbon.reference.documents import Document, content_of
 from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
 from prescarbon.reference.files import Files, find_reference
-from prescarbon.reference.local import CampaignRow, ExcludedRow, LocalFiles, ReturnRow, read_codes, unknown_cells
+from prescarbon.reference.local import (
+    CampaignRow,
+    ExcludedRow,
+    LocalFiles,
+    ReturnRow,
+    read_codes,
+    unknown_cells,
+    unknown_rules,
+)
 from prescarbon.reference.measures import read_measures
 from prescarbon.reference.places import BlmkRow, Place, PlacePart, blmk_of, places_of
 from prescarbon.reference.products import (
@@ -212,7 +220,7 @@ class Reference:
 
     def unknown_rules(self, sheet: Sheet) -> list[Fault]:
         """A fault for each rule_id of a sheet that is no rule."""
-        return unknown_cells(sheet, "rule_id", self.rule_ids, "is no rule of reference/switches")
+        return unknown_rules(sheet, self.rule_ids)
 
     def unknown_kpis(self, sheet: Sheet) -> list[Fault]:
         """A fault for each kpi_id of a sheet that is no KPI."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import polars as pl
 
@@ -12,9 +12,6 @@ from prescarbon.reference.cells import ORGANISATION, Code, Date, Number, Organis
 from prescarbon.reference.files import Files
 from prescarbon.reference.sheets import Sheet, rows_of
 from prescarbon.tables.organisations import MEASURE_LEVELS
-
-if TYPE_CHECKING:
-    from prescarbon.reference.definitions import Reference
 
 
 class ExcludedRow(Row):
@@ -83,17 +80,22 @@ def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str
     return [Fault(sheet.name, line, column, str(text), reason) for line, text in odd.select("line", column).iter_rows()]
 
 
-def read_actions_log(file: Path, reference: "Reference") -> pl.LazyFrame:
+def unknown_rules(sheet: Sheet, rule_ids: Collection[str]) -> list[Fault]:
+    """A fault for each rule_id of a sheet that is no rule."""
+    return unknown_cells(sheet, "rule_id", rule_ids, "is no rule of reference/switches")
+
+
+def read_actions_log(file: Path, rule_ids: Collection[str]) -> pl.LazyFrame:
     """What practices began, when, and whose role owns it: practice_code, rule_id, started, owner_role.
 
-    reference  every rule must be one of its rules
+    rule_ids  what a rule may be
 
     Raises:
         InputError: every wrong cell, its line and column.
     """
     sheet = Files(file.parent).sheet(file, ActionRow)
     rows = rows_of(sheet, InputError)
-    refuse(reference.unknown_rules(sheet), InputError)
+    refuse(unknown_rules(sheet, rule_ids), InputError)
     return rows.lazy()
 
 

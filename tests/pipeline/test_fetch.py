@@ -138,6 +138,21 @@ def test_a_month_that_does_not_exist_names_what_there_is(home):
     assert "the portal has no month 2031-01. It offers 2025-12 to 2026-01." in error
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--months", "2026-13"], 5, "'2026-13' is not a month. Write it as 2026-01."),
+        (["--months", ""], 5, "'' is not a month. Write it as 2026-01."),
+        (["--months", "2026-01:2025-01"], 5, "'2026-01:2025-01' ends before it begins."),
+        (["--scope", "file:no.txt"], 3, "no.txt: this list of codes cannot be read"),
+        (["--scope", "all", "--route", "query"], 3, "a query cannot bring every practice."),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_before_the_portal_is_asked(server, home, words, code, says):
+    assert says in fetch(home, *words, code=code)
+    assert server.of("package_show") == []
+
+
 def test_rows_that_are_left_out_without_a_word_are_never_trusted(server, home):
     server.row_cap = 1
     error = fetch(home, "--months", "2026-01", "--scope", CODES, code=4)

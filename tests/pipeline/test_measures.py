@@ -96,6 +96,8 @@ HEAD = "measure,month,code,numerator,denominator\n"
         ("a_2026-03-30.csv", "measure,month\n", (), "has no column code, denominator, numerator."),
         ("a_2026-03-30.csv", "", (), "cannot be read as CSV."),
         ("a_2026-03-30.csv", HEAD + "saba,then,03A,1,2\nsaba,2026-01-01,03A,1,2\n", (), "has 1 rows with a cell that is no month or number."),
+        ("saba.csv", HEAD, ("--vintage", "x"), "saba.csv: the vintage 'x' is no date. Give --vintage 2026-03-30."),
+        ("saba_2026-13-30.csv", HEAD, (), "the vintage '2026-13-30' is no date."),
         ("saba.csv", HEAD + "saba,2026-01-01,03A,one,2\n", ("--vintage", "2026-03-30"), "has 1 rows with a cell"),
     ],
 )  # fmt: skip
@@ -104,6 +106,16 @@ def test_a_wrong_file_of_published_values_is_one_sentence(tmp_path, name, conten
     file.write_text(content)
     assert says in run(tmp_path / "home", "measures", "import-published", file, *words, code=3)
     assert not (tmp_path / "home" / "published").exists()
+
+
+def test_what_is_no_file_of_published_values_is_one_sentence(tmp_path):
+    words = ("measures", "import-published", "/dev/null", "--vintage", "2026-03-30")
+    assert "null: cannot be read as CSV." in run(tmp_path / "home", *words, code=3)
+
+
+def test_a_measure_named_twice_is_run_once(home):
+    once = ["measures", "run", "--level", "icb", "--measure", "saba"]
+    assert run(home, *once, "--measure", "saba") == run(home, *once)
 
 
 def test_measures_are_listed_and_shown(tmp_path):

@@ -67,6 +67,19 @@ def test_a_period_that_is_not_loaded_is_one_sentence(home):
     assert "a period has no loaded month" in run(home, "change", "--before", "2019-01:2019-12", code=3)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "which"),
+    [
+        ("2024-01:2024-12", "2024-12:2025-11", "2024-12"),
+        ("2024-01:2024-12", "2024-06:2025-05", "2024-06 to 2024-12"),
+        ("2025-01:", None, "2025-02 to 2026-01"),
+    ],
+)
+def test_a_month_in_both_periods_is_counted_in_neither(home, before, after, which):
+    said = run(home, "change", "--before", before, *(["--after", after] if after else []), code=3)
+    assert f"{which} is in both periods, before and after. Give --before and --after so that" in said
+
+
 @pytest.mark.parametrize("peers", ["all", "pcn", "nearest"])
 @pytest.mark.parametrize("measure", ["kg_per_inhaler", "saba"])
 def test_every_practice_is_judged_in_neutral_words(home, measure, peers):

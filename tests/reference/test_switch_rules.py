@@ -268,7 +268,7 @@ def test_each_guard_refuses_the_pair_it_is_there_for(shipped, guard_id):
 def test_local_files_are_typed_and_a_wrong_cell_is_named(tmp_path):
     log = tmp_path / "actions.csv"
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,BR01,2026-03-01,PCN pharmacist\n")
-    assert read_actions_log(log, read_reference()).collect().row(0) == (
+    assert read_actions_log(log, read_reference().rule_ids).collect().row(0) == (
         "K81001",
         "BR01",
         date(2026, 3, 1),
@@ -276,13 +276,13 @@ def test_local_files_are_typed_and_a_wrong_cell_is_named(tmp_path):
     )
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,BR01,March,PCN pharmacist\n")
     with pytest.raises(InputError, match=r"actions.csv: line 2, started: 'March' is no date such as 2026-01-31"):
-        read_actions_log(log, read_reference())
+        read_actions_log(log, read_reference().rule_ids)
     log.write_text("practice_code,rule_id,started,owner_role\nK81001,,2026-03-01,PCN pharmacist\n")
     with pytest.raises(InputError, match=r"actions.csv: line 2, rule_id: is empty"):
-        read_actions_log(log, read_reference())
+        read_actions_log(log, read_reference().rule_ids)
     log.write_text("practice,rule\nK81001,BR01\n")
     with pytest.raises(InputError, match="The columns should be practice_code, rule_id, started, owner_role"):
-        read_actions_log(log, read_reference())
+        read_actions_log(log, read_reference().rule_ids)
 
 
 def test_excluded_products_and_campaigns_read_and_a_doubled_formulary_line_is_refused(tmp_path):

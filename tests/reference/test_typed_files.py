@@ -536,13 +536,13 @@ def test_a_formulary_of_ones_own_is_held_against_the_rules(tmp_path):
 def test_an_action_of_no_rule_and_a_practice_of_no_shape_are_refused(tmp_path):
     log = tmp_path / "actions.csv"
     log.write_bytes(written([OWN_ROWS[ActionRow]]))
-    assert read_actions_log(log, read_reference()).collect().height == 1
+    assert read_actions_log(log, read_reference().rule_ids).collect().height == 1
     log.write_bytes(written([OWN_ROWS[ActionRow] | {"rule_id": "BR99"}]))
     with pytest.raises(InputError, match=r"actions\.csv: line 2, rule_id: 'BR99' is no rule"):
-        read_actions_log(log, read_reference())
+        read_actions_log(log, read_reference().rule_ids)
     log.write_bytes(written([OWN_ROWS[ActionRow] | {"practice_code": "../../x"}]))
     with pytest.raises(InputError, match=r"line 2, practice_code: '\.\./\.\./x' is no code"):
-        read_actions_log(log, read_reference())
+        read_actions_log(log, read_reference().rule_ids)
 
 
 @pytest.mark.parametrize(
