@@ -12,7 +12,7 @@ import polars as pl
 from prescarbon.config import Config, parse_months, read_config
 from prescarbon.errors import InputError
 from prescarbon.pipeline.data_notes import check_coverage
-from prescarbon.pipeline.evidence import Evidence, everyone, first_day, gather
+from prescarbon.pipeline.evidence import Evidence, everyone, gather
 from prescarbon.pipeline.inputs import read_inputs
 from prescarbon.pipeline.kpis import held_against_targets
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
@@ -177,7 +177,7 @@ class OpenStore:
     def _held(self, config: Config, months: str | None) -> _Held:
         """The evidence of a question: from memory where everything it rests on is as it was."""
         loaded = Store(config.home).months()
-        asked = _months_of(months, [first_day(m) for m in loaded]) if months is not None and loaded else None
+        asked = _months_of(months, [m.first_day for m in loaded]) if months is not None and loaded else None
         reference, hashes = read_inputs(config)
         key = (config.scope, config.is_scope_given, asked, tuple(m.hash for m in loaded), hashes)
         if key not in self._memory:

@@ -10,9 +10,9 @@ from prescarbon.cli import files, text
 from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, Commands, Say, cli, command
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
+from prescarbon.pipeline import changes, comparison, trends
 from prescarbon.pipeline import kpis as kpis_
 from prescarbon.pipeline import measures as measures_
-from prescarbon.pipeline import trends
 
 
 @command(obeys=FIGURES)
@@ -63,7 +63,7 @@ def change(
     as_json: bool,
 ) -> None:
     """Split what changed in inhaler carbon into volume, mix and factor; the parts add up exactly."""
-    rows = trends.change(
+    rows = changes.change(
         config, level=level, organisation=organisation, before=before, after=after, by_product=by_product
     )
     columns = (
@@ -83,7 +83,7 @@ def compare(config: Config, say: Say, measure: str, peers: str, month: date | No
 
     Example: prescarbon compare saba --peers nearest
     """
-    rows = trends.compare(config, measure, peers=peers, last_month=month)
+    rows = comparison.compare(config, measure, peers=peers, last_month=month)
     columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
     say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 

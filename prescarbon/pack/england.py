@@ -11,7 +11,7 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.organisations import list_sizes_for
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
-from prescarbon.pipeline.evidence import Evidence, first_day
+from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.footprint import footprint_of, reduce_and_read
 from prescarbon.store.months import Store
 from prescarbon.store.organisations import read_list_sizes
@@ -33,7 +33,7 @@ def england_figures(
     practices  a month with fewer practices and cost centres is no month of England; the same number of list sizes must
                be loaded before anything is divided by people (half of them: cost centres have no list)
     """
-    held = {first_day(m): m.practices for m in evidence.manifests}
+    held = {m.first_day: m.practices for m in evidence.manifests}
     if not period or any(held.get(month, 0) < practices for month in period):
         return None
     config, reference = evidence.config, evidence.reference

@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from prescarbon.model.activity import IS_INHALER
-from prescarbon.model.change import split_change
-from prescarbon.model.measures.comparison import funnel_of_means, judge_gate, spread_by
+from prescarbon.model.measures.comparison import funnel_of_means
 from prescarbon.pack.england import England, england_figures
+from prescarbon.pipeline.changes import split_between
+from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
 from prescarbon.pipeline.memberships import members_now
@@ -89,9 +89,8 @@ class Findings:
         """practice_code → words for its kg an inhaler among the others; nobody is judged on less than twelve months."""
         if len(self.evidence.period) < MONTHS_IN_YEAR:
             return {}
-        now = self.evidence.footprint.lazy().filter(pl.col("month").is_in(self.evidence.period) & IS_INHALER)
-        spread = spread_by(now, ["practice_code"]).with_columns(judge_gate(pl.col("count")), group=pl.lit("all"))
-        found = funnel_of_means(spread, ["group"]).select("practice_code", pl.col("verdict").cast(pl.String))
+        found = beside_all(spread_of_practices(self.evidence), funnel_of_means)
+        found = found.select("practice_code", pl.col("verdict").cast(pl.String))
         return dict(found.collect().iter_rows())
 
     @cached_property
@@ -155,12 +154,8 @@ class Findings:
         if len(months) < 2 * MONTHS_IN_YEAR:
             return {}
         before, after = months[-2 * MONTHS_IN_YEAR : -MONTHS_IN_YEAR], self.evidence.period
-        is_before, is_after = (pl.col("month").is_in(months) for months in (before, after))
-        period = pl.when(is_before).then(pl.lit("before")).when(is_after).then(pl.lit("after"))
         members = members_now(self.evidence.practices, self.evidence.reference.places, REPORTED_LEVELS)
-        inhalers = self.evidence.footprint.lazy().filter(IS_INHALER).with_columns(period=period)
-        by = ["level", "organisation_code"]
-        rows = split_change(inhalers.join(members, on="practice_code"), by, "before", "after").collect()
+        rows = split_between(self.evidence, before, after, members, ["level", "organisation_code"])
         keys = ("kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix", "kg_factor", "kg_left_out")
         return {
             (row["level"], row["organisation_code"]): Change(before, after, *(float(row[k]) for k in keys))

@@ -65,7 +65,7 @@ class Evidence:
     @cached_property
     def months(self) -> tuple[date, ...]:
         """Loaded months, oldest first."""
-        return tuple(first_day(m) for m in self.manifests)
+        return tuple(m.first_day for m in self.manifests)
 
     @cached_property
     def period(self) -> tuple[date, ...]:
@@ -194,7 +194,7 @@ def gather(
     """
     reference, store = reference or reference_of(config), Store(config.home)
     manifests = _chosen(store.months(), last_month, months)
-    chosen = [first_day(m) for m in manifests]
+    chosen = [m.first_day for m in manifests]
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
     warnings += not_held(manifests, scope)
@@ -230,11 +230,6 @@ def gather(
 def everyone(config: Config) -> Config:
     """The configuration over every practice held, whatever the coverage: measures are of whole organisations."""
     return replace(config, scope=("all",), is_scope_given=True, coverage_floor=0.0)
-
-
-def first_day(manifest: MonthManifest) -> date:
-    """The first day of a held month."""
-    return date.fromisoformat(f"{manifest.month}-01")
 
 
 def _chosen(

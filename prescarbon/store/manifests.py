@@ -54,6 +54,11 @@ class MonthManifest:
     rejects_hash: str | None = None
     version: str = __version__
 
+    @property
+    def first_day(self) -> date:
+        """The first day of the month."""
+        return date.fromisoformat(f"{self.month}-01")
+
 
 DECLARED = get_type_hints(MonthManifest)
 
@@ -78,7 +83,7 @@ def read_manifest(file: Path) -> MonthManifest:
     try:
         raw = json.loads(file.read_text("utf-8"), parse_float=Decimal)
         manifest = MonthManifest(**{name: _as_declared(name, value, DECLARED[name]) for name, value in raw.items()})
-        date.fromisoformat(f"{manifest.month}-01")
+        manifest.first_day  # noqa: B018 — refuses what is no month
         files = (manifest.data, manifest.rejects)
         if manifest.month != file.stem or any(Path(n).name != n or not n.startswith(file.stem) for n in files):
             raise ValueError("it names another month or another folder")

@@ -70,7 +70,7 @@ class Store:
         Raises:
             InputError: a month's rows are missing or cut, or are not as many as its manifest says.
         """
-        held = [m for m in self.months() if months is None or date.fromisoformat(f"{m.month}-01") in months]
+        held = [m for m in self.months() if months is None or m.first_day in months]
         if not held:
             return PRESCRIBING.empty()
         return PRESCRIBING.admit(pl.scan_parquet([check_rows(m, self.folder) for m in held]))
@@ -108,7 +108,7 @@ class Store:
         """
         with writing_to(self.folder, REMEDY), alone(self.home):
             if same := next((m for m in self.months() if m.hash == incoming.hash), None):
-                check_expected(date.fromisoformat(f"{same.month}-01"), incoming, expect_month)
+                check_expected(same.first_day, incoming, expect_month)
                 if fault := disagreement(same, self.folder):
                     raise StoreError(fault)
                 return Published("unchanged", self._learn(same, incoming))
