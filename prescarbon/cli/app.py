@@ -147,5 +147,6 @@ MONTH = click.option(
 TO = click.option("--to", type=TABLE, help="Write CSV, Parquet or JSON by the ending.")
 TO_BOOK = click.option("--to", type=TABLE, help="Write CSV, XLSX, Parquet or JSON by the ending.")
 LEVEL = click.option("--level", default="practice", help="practice, pcn, sub-icb or icb.")
+LEVEL_OR_PLACE = click.option("--level", default="practice", help="practice, pcn, sub-icb, icb or place.")
 ORGANISATION = click.option("--organisation", metavar="CODE", help="One organisation alone.")
 logging.getLogger("fontTools").setLevel(logging.ERROR)

@@ -7,7 +7,20 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, Commands, Say, cli, command
+from prescarbon.cli.app import (
+    FIGURES,
+    FILE,
+    JSON,
+    LEVEL,
+    LEVEL_OR_PLACE,
+    MONTH,
+    ORGANISATION,
+    TO,
+    Commands,
+    Say,
+    cli,
+    command,
+)
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import changes, comparison, trends
@@ -17,7 +30,7 @@ from prescarbon.pipeline import measures as measures_
 
 @command(obeys=FIGURES)
 @click.argument("measure")
-@LEVEL
+@LEVEL_OR_PLACE
 @ORGANISATION
 @MONTH
 @JSON
@@ -89,7 +102,7 @@ def compare(config: Config, say: Say, measure: str, peers: str, month: date | No
 
 
 @command(obeys=FIGURES)
-@click.option("--level", default="icb", help="practice, pcn, sub-icb, icb or place.")
+@click.option("--level", default="icb", help="practice, pcn, sub-icb, icb, place, or group: the whole scope.")
 @click.option(
     "--returns",
     type=FILE,
@@ -138,7 +151,7 @@ def measures_show(config: Config, say: Say, wanted: str) -> None:
 
 
 @command(measures, "run", obeys=FIGURES)
-@click.option("--level", default="practice", help="practice, pcn, sub-icb, icb or place.")
+@LEVEL_OR_PLACE
 @MONTH
 @click.option("--months", default=1, type=click.IntRange(1, 60), help="Months summed, ending with --month.")
 @click.option("--measure", "only", multiple=True, help="This measure alone; may be repeated.")

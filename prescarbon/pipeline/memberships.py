@@ -20,8 +20,7 @@ def check_level(level: str, allowed: Sequence[str] = tuple(LEVELS)) -> None:
         InputError: it is none of those allowed.
     """
     if level not in allowed:
-        shown = [name for name in allowed if name != GROUP]
-        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(shown)}.")
+        raise InputError(f"{level!r} is no level.", remedy=f"Levels: {', '.join(allowed)}.")
 
 
 def memberships_by_month(
