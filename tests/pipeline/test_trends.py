@@ -89,6 +89,12 @@ def test_every_practice_is_judged_in_neutral_words(home, measure, peers):
     assert all((r["verdict"] is None) == (r["gate"] == "listed") for r in found)
 
 
+@pytest.mark.parametrize("measure", ["kg_per_inhaler", "saba"])
+def test_a_comparison_told_again_is_the_same_to_the_last_digit(home, measure):
+    words = ("compare", measure, "--peers", "nearest", "--json")
+    assert len({run(home, *words) for _ in range(5)}) == 1
+
+
 def test_the_way_peers_were_found_is_told(home):
     assert "nearest practices by list size" in rows(home, "compare", "saba", "--peers", "nearest")[0]["peers"]
 

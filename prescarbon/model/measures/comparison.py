@@ -58,7 +58,7 @@ def funnel_of_proportions(values: pl.LazyFrame, by: Sequence[str], winsorised: f
     """
     is_in = (pl.col("gate") != "listed") & (pl.col("denominator") > 0)
     numerator, denominator = (pl.col(c).cast(pl.Float64) for c in ("numerator", "denominator"))
-    pooled = numerator.filter(is_in).sum() / denominator.filter(is_in).sum()
+    pooled = _sum(numerator.filter(is_in)) / _sum(denominator.filter(is_in))
     scaled = values.with_columns(
         value=pl.when(denominator > 0).then(numerator / denominator), pooled=pooled.fill_nan(None).over(list(by))
     ).with_columns(
@@ -81,13 +81,13 @@ def funnel_of_means(values: pl.LazyFrame, by: Sequence[str], winsorised: float =
     count, variance = pl.col("count").cast(pl.Float64), pl.col("variance")
     is_in = ((pl.col("gate") != "listed") & (count > 0) & pl.col("mean").is_not_null()).fill_null(value=False)
     has_spread = is_in & (variance > 0)
-    pooled_variance = (variance * count).filter(has_spread).sum() / count.filter(has_spread).sum()
+    pooled_variance = _sum((variance * count).filter(has_spread)) / _sum(count.filter(has_spread))
     group = list(by)
     scaled = values.with_columns(
         is_in=is_in,
         value="mean",
         y="mean",
-        pooled=((pl.col("mean") * count).filter(is_in).sum() / count.filter(is_in).sum()).fill_nan(None).over(group),
+        pooled=(_sum((pl.col("mean") * count).filter(is_in)) / _sum(count.filter(is_in))).fill_nan(None).over(group),
         s2=pl.when(count > 0).then(pl.when(variance > 0).then(variance).otherwise(pooled_variance.over(group)) / count),
     ).with_columns(target="pooled")
     return _over_dispersed(scaled, by, winsorised).with_columns(**_limits()).drop(*SCRATCH)
@@ -100,27 +100,40 @@ def spread_by(footprint: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
     """
     kg, n = pl.col("kg_co2e").cast(pl.Float64), pl.col("devices")
     total = n.sum()
-    squares = (kg * kg / n).sum() - kg.sum() ** 2 / total
+    squares = _sum(kg * kg / n) - _sum(kg) ** 2 / total
     return (
         footprint.filter((n > 0) & pl.col("kg_co2e").is_not_null())
-        .sort(*by, "devices", "kg_co2e")  # float sums in one order
-        .group_by(list(by), maintain_order=True)
-        .agg(count=total, mean=kg.sum() / total, variance=pl.when(total > 1).then(squares.clip(0) / (total - 1)))
+        .group_by(list(by))
+        .agg(count=total, mean=_sum(kg) / total, variance=pl.when(total > 1).then(squares.clip(0) / (total - 1)))
+        .sort(*by)
     )
+
+
+def _sum(values: pl.Expr) -> pl.Expr:
+    """The sum, smallest first: a sum of floats depends on the order, and rows come in any; null where there is no value.
+
+    A running sum, because polars takes `.sort().sum()` for a sum in any order and leaves the sorting out.
+    """
+    return values.sort().cum_sum().last()
+
+
+def _standardised(trait: pl.Expr) -> pl.Expr:
+    """How many standard deviations (n - 1) from the mean; 0 where all are alike, null where unknown."""
+    apart = trait - _sum(trait) / trait.count()
+    deviation = (_sum(apart.pow(2)) / (trait.count() - 1)).sqrt().fill_nan(None)
+    return pl.when(deviation > 0).then(apart / deviation).otherwise(0.0 * trait)
 
 
 def _over_dispersed(scaled: pl.LazyFrame, by: Sequence[str], winsorised: float) -> pl.LazyFrame:
     group = list(by)
     raw, weight, is_in = pl.col("raw_z"), 1 / pl.col("s2"), pl.col("is_in")
     quantiles = [raw.filter(is_in).quantile(q, "linear").over(group) for q in (winsorised, 1 - winsorised)]
-    total = weight.filter(is_in).sum()
-    tau_squared = between_variance(
-        pl.col("phi"), pl.col("n"), total.over(group), (weight**2).filter(is_in).sum().over(group)
-    )
+    weights, squared = _sum(weight.filter(is_in)), _sum((weight**2).filter(is_in))
+    tau_squared = between_variance(pl.col("phi"), pl.col("n"), weights.over(group), squared.over(group))
     is_judged = is_in & (pl.col("n") > 1)
     return (
         scaled.with_columns(raw_z=(pl.col("y") - pl.col("target")) / pl.col("s2").sqrt(), n=is_in.sum().over(group))
-        .with_columns(phi=raw.clip(*quantiles).pow(2).filter(is_in).mean().over(group))
+        .with_columns(phi=(_sum(raw.clip(*quantiles).pow(2).filter(is_in)) / is_in.sum()).over(group))
         .with_columns(tau_squared=tau_squared)
         .with_columns(sd=(pl.col("s2") + pl.col("tau_squared")).sqrt())
         .with_columns(z=pl.when(is_judged).then((pl.col("y") - pl.col("target")) / pl.col("sd")))
@@ -184,13 +197,7 @@ def nearest_peers(
     words = ", ".join(TRAITS[name] for name in used)
     method = f"The {count} nearest practices by {words}: standardised differences, root mean square."
     raw = [(pl.col(n).cast(pl.Float64).log() if n == "patients" else pl.col(n).cast(pl.Float64)).alias(n) for n in used]
-    spread = [
-        pl.when(pl.col(n).std() > 0)
-        .then((pl.col(n) - pl.col(n).mean()) / pl.col(n).std())
-        .otherwise(0.0 * pl.col(n))
-        .alias(n)
-        for n in used
-    ]
+    spread = [_standardised(pl.col(n)).alias(n) for n in used]
     standard = traits.filter(pl.col("patients") > 0).select("practice_code", *raw).with_columns(spread)
     mine = standard if of is None else standard.filter(pl.col("practice_code").is_in(list(of)))
     pairs = mine.join(standard.rename({"practice_code": "peer_code"}), how="cross", suffix="_peer").filter(

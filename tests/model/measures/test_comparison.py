@@ -86,6 +86,38 @@ def test_funnel_agrees_with_the_steps_of_the_nhs_package(drawn):
     assert set(table.filter(beyond)["verdict"].unique()) <= {"higher than most"}
 
 
+def test_the_order_of_the_rows_changes_no_bit():
+    draw = np.random.default_rng(7)
+    size = 200
+    practices = pl.DataFrame({"place": range(size), "measure_id": ["a", "b"] * (size // 2)}).with_columns(
+        numerator=pl.Series(draw.uniform(10, 400, size)),
+        denominator=pl.Series(draw.uniform(400, 900, size)),
+        mean=pl.Series(draw.uniform(3, 30, size)),
+        variance=pl.Series(draw.uniform(0, 40, size)),
+        count=pl.Series(draw.integers(30, 4000, size)),
+        gate=pl.Series(["ranked"] * size, dtype=GATES),
+    )
+    traits = practices.select(
+        pl.col("place").cast(pl.String).alias("practice_code"), patients="count", mean_age="mean", imd_score="variance"
+    )
+
+    footprint = practices.select("measure_id", devices="count", kg_co2e="mean")
+
+    def told(seed: int) -> list[bytes]:
+        frames = (practices, traits, footprint)
+        rows = [frame.sample(fraction=1, shuffle=True, seed=seed).lazy() for frame in frames]
+        answers = [
+            funnel_of_proportions(rows[0], BY).sort("place"),
+            funnel_of_means(rows[0], BY).sort("place"),
+            nearest_peers(rows[1])[0].sort("practice_code", "rank"),
+            spread_by(rows[2], BY).sort("measure_id"),
+        ]
+        return [answer.collect().write_json().encode() for answer in answers]
+
+    first = told(0)
+    assert all(told(seed) == first for seed in range(1, 21))
+
+
 def test_words_follow_the_funnel():
     # fourteen practices near a half and one far above: chance alone explains the fourteen
     table = funnel_of_proportions(proportions([(50, 100), (52, 100), (48, 100)] * 5 + [(85, 100)]), BY).collect()
