@@ -78,8 +78,7 @@ class Move:
 
 def walk_back(earlier: Earlier, evidence: Evidence, months: Collection[str]) -> Iterator[Move]:
     """What each step that put something back moved in these months; a step that fails is named, and the walk goes on."""
-    now, prices = evidence, base_prices(evidence.activity.lazy(), evidence.config.base_months)
-    world = World(now.config, now.scope.codes, now.activity, now.factors, now.spend, prices, now.footprint)
+    world = _world_of(evidence)
     for step in _steps(earlier, evidence):
         try:
             before = step.put_back(world)
@@ -107,27 +106,49 @@ def _steps(earlier: Earlier, evidence: Evidence) -> Iterator[Step]:
     yield Step(f"{what} or readings of quantities changed", partial(_put_back_rows, earlier), by="bnf_code")
 
 
+def _world_of(evidence: Evidence) -> World:
+    """This run's."""
+    return World(
+        config=evidence.config,
+        codes=evidence.scope.codes,
+        activity=evidence.activity,
+        factors=evidence.factors,
+        spend=evidence.spend,
+        prices=base_prices(evidence.activity.lazy(), evidence.config.base_months),
+        footprint=evidence.footprint,
+    )
+
+
 def _put_back_scope(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
-    """The earlier run's practices: of its table where a month has the same content, else of the scope it names."""
-    home, reference, months, mine = evidence.config.home, evidence.reference, evidence.months, world.activity
-    manifests = zip(months, evidence.manifests, strict=True)
+    """The earlier run's practices: those of its table where a month has the same content, else of the scope it names."""
+    manifests = zip(evidence.months, evidence.manifests, strict=True)
     steady = [day for day, m in manifests if earlier.hashes.get(m.month) == m.hash]
     if earlier.rows is not None and steady:
-        then, now = (
-            set(frame.filter(pl.col("month").is_in(steady))["practice_code"]) for frame in (earlier.rows, mine)
-        )
-        if then == now:
-            return None
-        gone = activity_of(home, reference, months, sorted(then - now))
-        activity = pl.concat([mine.filter(~pl.col("practice_code").is_in(now - then)), gone])
-        return _estimated(replace(world, activity=activity), evidence)
+        return _with_practices_of(earlier.rows, steady, evidence, world)
     if earlier.run.scope == evidence.scope.words:
         return None
-    codes = None
-    if earlier.run.scope != EVERYONE:
-        config = _with_setting(world.config, "scope", earlier.run.settings.get("scope"))
-        codes = resolve_scope(config, reference, read_practices(home, reference)).codes
-    return _estimated(replace(world, codes=codes, activity=activity_of(home, reference, months, codes)), evidence)
+    codes = _codes_then(earlier, evidence)
+    activity = activity_of(evidence.config.home, evidence.reference, evidence.months, codes)
+    return _estimated(replace(world, codes=codes, activity=activity), evidence)
+
+
+def _with_practices_of(rows: pl.DataFrame, steady: Sequence[date], evidence: Evidence, world: World) -> World | None:
+    """The world of the practices that have rows in the steady months; None where they are its own."""
+    found = (frame.filter(pl.col("month").is_in(steady)) for frame in (rows, world.activity))
+    then, now = (set(frame["practice_code"].unique()) for frame in found)
+    if then == now:
+        return None
+    gone = activity_of(evidence.config.home, evidence.reference, evidence.months, sorted(then - now))
+    kept = world.activity.filter(~pl.col("practice_code").is_in(now - then))
+    return _estimated(replace(world, activity=pl.concat([kept, gone])), evidence)
+
+
+def _codes_then(earlier: Earlier, evidence: Evidence) -> Sequence[str] | None:
+    """Practice codes of the scope that the earlier run names; None is every practice found."""
+    if earlier.run.scope == EVERYONE:  # the default scope that gave way, too
+        return None
+    config = _with_setting(evidence.config, "scope", earlier.run.settings.get("scope"))
+    return resolve_scope(config, evidence.reference, read_practices(config.home, evidence.reference)).codes
 
 
 def _put_back_setting(evidence: Evidence, key: str, value: Any, world: World) -> World:
@@ -139,16 +160,19 @@ def _put_back_setting(evidence: Evidence, key: str, value: Any, world: World) ->
 
 def _put_back_prices(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
     """The earlier run's constant prices; a presentation that it had no price of keeps its own."""
-    rows = earlier.rows
-    if rows is None and earlier.months != evidence.months:
-        rows = activity_of(evidence.config.home, evidence.reference, earlier.months, world.codes)
-    if rows is None:
-        return None
-    then, now = base_prices(rows.lazy(), world.config.base_months).collect(), world.prices.collect()
+    priced = earlier.rows if earlier.rows is not None else _activity_then(earlier, evidence, world)
+    then, now = base_prices(priced.lazy(), world.config.base_months).collect(), world.prices.collect()
     prices = pl.concat([then, now.join(then, on="bnf_code", how="anti")])
     if prices.sort("bnf_code").equals(now.sort("bnf_code")):
         return None
     return _estimated(replace(world, prices=prices.lazy()), evidence, has_prices=True)
+
+
+def _activity_then(earlier: Earlier, evidence: Evidence, world: World) -> pl.DataFrame:
+    """Table ACTIVITY of the months that the earlier run read, of those that are held now."""
+    if earlier.months == evidence.months:
+        return world.activity
+    return activity_of(evidence.config.home, evidence.reference, earlier.months, world.codes)
 
 
 def _put_back_factors(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
@@ -158,8 +182,8 @@ def _put_back_factors(earlier: Earlier, evidence: Evidence, world: World) -> Wor
     now = FACTORS.admit(pl.concat([world.factors, world.spend])).collect()
     if earlier.factors.sort(FACTORS.grain).equals(now.sort(FACTORS.grain)):
         return None
-    is_spend, then = pl.col("factor_set") == SPEND, earlier.factors.lazy()
-    factors, spend = then.filter(~is_spend), then.filter(is_spend)
+    is_spend = pl.col("factor_set") == SPEND
+    factors, spend = (earlier.factors.lazy().filter(mask) for mask in (~is_spend, is_spend))
     try:
         return _estimated(replace(world, factors=factors, spend=spend), evidence, has_prices=True)
     except pl.exceptions.PolarsError as error:
@@ -182,17 +206,16 @@ def _estimated(world: World, evidence: Evidence, *, has_prices: bool = False) ->
 def _difference(later: pl.DataFrame, earlier: pl.DataFrame, months: Collection[str], by: str | None) -> pl.DataFrame:
     """Column kg of `Move`."""
     part = "practice_code" if by == "practice_code" else "bnf_code"
-    keys = ["month", "is_inhaler", part]
     days = [date.fromisoformat(f"{month}-01") for month in months]
-    is_inhaler = (pl.col("reads_as").cast(pl.String) != NOT_AN_INHALER).alias("is_inhaler")
+    is_inhaler = pl.col("reads_as").cast(pl.String) != NOT_AN_INHALER
     now, then = (
         frame.lazy()
         .filter(pl.col("month").is_in(days))
-        .group_by("month", is_inhaler, part)
+        .group_by("month", is_inhaler.alias("is_inhaler"), part)
         .agg(pl.col("kg_co2e").sum(), pl.col("factor_id").max())  # a presentation has one factor in a month
         for frame in (later, earlier)
     )
-    both = now.join(then, on=keys, how="full", coalesce=True, suffix="_then")
+    both = now.join(then, on=["month", "is_inhaler", part], how="full", coalesce=True, suffix="_then")
     return (
         both.select(
             pl.col("month").dt.strftime("%Y-%m"),
