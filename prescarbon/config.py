@@ -1,8 +1,9 @@
 """prescarbon.toml as a frozen dataclass: every key has a type, a default and a sentence; a wrong file is told all its faults at once."""
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from functools import cache
@@ -19,6 +20,8 @@ FILE_NAME = "prescarbon.toml"
 GWP_BASES = ("AR4", "AR5", "AR6")
 MEMBERSHIPS = ("as then", "as now")
 YEARS = range(2000, 2101)
+STAND_ALONE = ("all", "gp")
+SCOPE_PART = re.compile(r"[A-Za-z0-9]{3,8}|(pcn|sub-icb|icb|file):.+", re.DOTALL)  # blmk has the shape of a code
 NOT_IN_THE_FILE = ("home", "out", "is_scope_given")
 
 
@@ -37,9 +40,14 @@ def _parts(scope: object) -> object:
 
 
 def _tidy(scope: tuple[str, ...]) -> tuple[str, ...]:
-    tidy = tuple(part.strip() for part in scope if part.strip())
+    tidy = tuple(dict.fromkeys(part.strip() for part in scope if part.strip()))
     if not tidy:
         raise ValueError("is empty")
+    for part in tidy:
+        if part in STAND_ALONE and len(tidy) > 1:
+            raise ValueError(f'names others beside "{part}", which stands alone')
+        if part not in STAND_ALONE and not SCOPE_PART.fullmatch(part):
+            raise ValueError(f"names {shown(part)!r}, which is no scope")
     return tidy
 
 
@@ -221,6 +229,18 @@ def _model() -> type[BaseModel]:
     hints = get_type_hints(Config, include_extras=True)
     keys: dict[str, Any] = {f.name: (hints[f.name], None) for f in fields(Config) if f.name not in ("home", "out")}
     return create_model("Settings", __config__=ConfigDict(strict=True), **keys)
+
+
+def read_scope(parts: Sequence[str]) -> tuple[str, ...]:
+    """The scope of these entries, as the setting `scope` is read.
+
+    Raises:
+        DefinitionError: an entry is no scope, or there is none.
+    """
+    typed, faults = _typed({"scope": list(parts)}, "the question", NOT_IN_THE_FILE)
+    refuse_settings(faults)
+    scope: tuple[str, ...] = typed["scope"]
+    return scope
 
 
 def refuse_settings(faults: list[Fault]) -> None:

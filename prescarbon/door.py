@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from prescarbon.config import Config, parse_months, read_config
+from prescarbon.config import Config, parse_months, read_config, read_scope
 from prescarbon.errors import InputError
 from prescarbon.pipeline.data_notes import check_coverage
 from prescarbon.pipeline.evidence import Evidence, everyone, gather
@@ -71,7 +71,7 @@ class OpenStore:
 
     Raises, every method:
         InputError: a month is not loaded, the scope has no rows or is no text, or a level or measure is none.
-        DefinitionError: the months are not written as above, or the reference data are wrong.
+        DefinitionError: the scope or the months are not written as above, or the reference data are wrong.
         CoverageError: fewer inhaler items carry a factor than the configured floor (not for measures: they print theirs).
 
     Warns, every method, once: no row is of the default scope, or months were never fetched for a part of the scope. Notes
@@ -172,7 +172,7 @@ class OpenStore:
         parts = tuple(part.strip() for word in _several(scope, "scope") for part in word.split(",") if part.strip())
         if not parts:
             raise InputError("the scope is empty.", remedy='Write "all", or codes such as "pcn:U12345" or "K81001".')
-        return replace(self.config, scope=parts, is_scope_given=True)
+        return replace(self.config, scope=read_scope(parts), is_scope_given=True)
 
     def _held(self, config: Config, months: str | None) -> _Held:
         """The evidence of a question: from memory where everything it rests on is as it was."""

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from prescarbon.config import Config, config_and_faults, config_from_settings, parse_month, parse_months, read_config
+from prescarbon.config import (
+    Config,
+    config_and_faults,
+    config_from_settings,
+    parse_month,
+    parse_months,
+    read_config,
+    read_scope,
+)
 from prescarbon.errors import DefinitionError, Fault
 
 
@@ -26,8 +34,8 @@ def test_every_key_has_a_default(tmp_path):
 
 
 def test_the_command_line_wins_over_the_file_and_says_the_scope_was_chosen(tmp_path):
-    config = read_config(written(tmp_path, 'scope = ["pcn:U12345"]\nseed = 7'), home=tmp_path, scope="K81001, all")
-    assert config.scope == ("K81001", "all")
+    config = read_config(written(tmp_path, 'scope = ["pcn:U12345"]\nseed = 7'), home=tmp_path, scope="K81001, pcn:U1")
+    assert config.scope == ("K81001", "pcn:U1")
     assert config.is_scope_given
     assert config.seed == 7
 
@@ -72,7 +80,18 @@ def test_a_month_that_is_none_is_refused(text):
 # every key, a value of another type, and near it
 
 WRONG = {
-    "scope": ["5", "[5]", '""', '[" "]', "true"],
+    "scope": [
+        *("5", "[5]", '""', '[" "]', "true", '["x y"]', '["pcn:"]', '["pcn: "]', '"file:"', '["gp", "K81001"]'),
+        *(
+            '["all", "gp"]',
+            '["planet:earth"]',
+            '"K8"',
+            '"K81001K81"',
+            '["K81001", "Ä81001"]',
+            '"sub-icb"',
+            '"sub-icb: "',
+        ),
+    ],
     "factor_set": ["5", '""'],
     "gwp_basis": ['"AR7"', "6"],
     "seed": ["true", "1.5", '"7"', "-1", "9223372036854775808"],
@@ -140,6 +159,15 @@ def test_a_long_value_is_shortened(tmp_path):
 def test_a_good_file_has_no_fault(tmp_path):
     assert faults_of(written(tmp_path, "coverage_floor = 1\nportal = 'http://127.0.0.1:8000/api'")) == []
     assert read_config(written(tmp_path, 'scope = "gp"'), home=tmp_path).scope == ("gp",)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [("blmk",), ("gp",), ("all",), ("k81001", "Z99"), ("pcn:U12345", "sub-icb:M1J4Y", "icb:QHG", "file:my codes.txt")],
+)
+def test_every_kind_of_scope_is_taken(tmp_path, scope):
+    assert read_config(written(tmp_path, f"scope = {json.dumps(scope)}"), home=tmp_path).scope == scope
+    assert read_scope([*scope, f" {scope[0]} "]) == scope
 
 
 def test_out_and_home_come_from_the_environment(tmp_path, monkeypatch):

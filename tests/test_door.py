@@ -247,6 +247,7 @@ def test_what_is_to_be_minded_is_a_warning_on_the_line_that_asks(home: Path):
         (lambda s: s.kpis(scope="planet:earth"), PrescarbonError, "planet"),
         (lambda s: s.kpis(scope=" , "), InputError, "the scope is empty"),
         (lambda s: s.kpis(scope=[]), InputError, "the scope is empty"),
+        (lambda s: s.kpis(scope=["gp", "K81001"]), DefinitionError, 'names others beside "gp", which stands alone'),
         (lambda s: s.kpis(scope=5), InputError, "scope: 5 is no text. Write one text, or several in a list."),
         (lambda s: s.measures(scope=["gp", 5]), InputError, "scope: 5 is no text"),
         (lambda s: s.measures(5), InputError, "measures: 5 is no text"),

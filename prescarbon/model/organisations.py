@@ -254,7 +254,7 @@ def in_scope(practices: pl.LazyFrame, scope: Sequence[str]) -> pl.LazyFrame:
             raise InputError(
                 f"{entry!r} is no scope.",
                 where="scope",
-                remedy='Use blmk, all, a practice code such as E81031, "pcn:…", "sub-icb:…", "icb:…" or "file:codes.txt".',
+                remedy='Use blmk, gp or all alone, a practice code such as E81031, "pcn:…", "sub-icb:…", "icb:…" or "file:codes.txt".',
             )
     wanted = pl.any_horizontal(*keep, pl.col("practice_code").is_in(sorted(codes))).fill_null(False)
     found = practices.filter(wanted.any().over("practice_code"))

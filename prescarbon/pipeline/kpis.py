@@ -13,7 +13,15 @@ from prescarbon.model.measures.kpis import draw_trajectory, gather_kpis, newest_
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
 from prescarbon.pipeline.series import chosen_measures, daily_values, period_values, signals_of
+from prescarbon.tables.measures import MEASURE_VALUES
 
+NEWEST_SCHEMA = {
+    "organisation_code": pl.String,
+    "level": MEASURE_VALUES.schema["level"],
+    "measure_id": pl.String,
+    "signal": pl.String,
+    "direction": pl.Int64,
+}
 BASELINE_SCHEMA = {"organisation_code": pl.String, "level": pl.String, "target_id": pl.String, "baseline": pl.Float64}
 
 
@@ -54,13 +62,14 @@ def held_against_targets(evidence: Evidence, level: str) -> Kpis:
         m.id: signals_of(daily.filter(pl.col("measure_id") == m.id), m, len(evidence.months)).collect()
         for m in measures
     }
+    newest = [newest_signals(series.lazy()) for series in signals.values()]
     now = pl.LazyFrame({"month": [evidence.period[-1]]}, schema={"month": pl.Date})
     found = gather_kpis(
         listed,
         period_values(evidence, measures, level),
         targets,
         draw_trajectory(targets, _baselines(evidence, targets, level), now),
-        newest_signals(pl.concat(signals.values()).lazy()),
+        pl.concat([pl.LazyFrame(schema=NEWEST_SCHEMA), *newest]),
         reference.kpi_returns,
     )
     columns = ["kpi_id", "title", "target_id", "measure_id"]

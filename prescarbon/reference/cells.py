@@ -30,6 +30,7 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     KEY: ClassVar[tuple[str, ...]] = ()  # what stands once only
+    MAY_BE_EMPTY: ClassVar[bool] = False  # its header alone is a fault
     ORDER: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # low, centre, high
     SPAN: ClassVar[tuple[str, ...]] = ()  # first day, last day
 

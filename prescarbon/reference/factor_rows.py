@@ -53,6 +53,7 @@ class ComponentRow(Row):
 class BrandMixRow(Row):
     """factors/brand-mix.csv: a generic whose brand is not known, as a stated mix of two."""
 
+    MAY_BE_EMPTY = True
     ORDER = (("large_share_low", "large_share", "large_share_high"),)
     SPAN = ("valid_from", "valid_to")
     factor_id: Text

@@ -17,6 +17,7 @@ from prescarbon.tables.organisations import MEASURE_LEVELS
 class ExcludedRow(Row):
     """A product off the list for a while (a shortage): EXCLUDED_SCHEMA."""
 
+    MAY_BE_EMPTY = True
     KEY = ("bnf_code", "off_from")
     SPAN = ("off_from", "off_to")
     bnf_code: Code
@@ -28,6 +29,7 @@ class ExcludedRow(Row):
 class CampaignRow(Row):
     """A campaign begun or finished; the list then shows what is left beside what was."""
 
+    MAY_BE_EMPTY = True
     KEY = ("rule_id", "started")
     rule_id: Text
     started: Date
@@ -37,6 +39,7 @@ class CampaignRow(Row):
 class ReturnRow(Row):
     """A KPI value somebody sent in."""
 
+    MAY_BE_EMPTY = True
     KEY = ("organisation_code", "level", "period_start", "period_end", "kpi_id")
     SPAN = ("period_start", "period_end")
     organisation_code: Text
@@ -50,6 +53,7 @@ class ReturnRow(Row):
 class ActionRow(Row):
     """What a practice began, when, and whose role owns it: ACTIONS_SCHEMA."""
 
+    MAY_BE_EMPTY = True
     KEY = ("practice_code", "rule_id", "started")
     practice_code: Organisation
     rule_id: Text

@@ -48,6 +48,7 @@ class ProductRow(Row):
 class NotInhalerRow(Row):
     """products/not-inhalers.csv: respiratory medicines that nobody inhales."""
 
+    MAY_BE_EMPTY = True
     KEY = ("bnf_prefix",)
     bnf_prefix: Prefix
     name: Text
@@ -57,6 +58,7 @@ class NotInhalerRow(Row):
 class WithoutFactorRow(Row):
     """products/without-factor.csv: inhalers that no source gives a kilogram for, and why."""
 
+    MAY_BE_EMPTY = True
     KEY = ("bnf_code",)
     bnf_code: Code
     product_name: Text
@@ -66,6 +68,7 @@ class WithoutFactorRow(Row):
 class CodeChangeRow(Row):
     """products/code-changes.csv: an old BNF code and its new one, from which January."""
 
+    MAY_BE_EMPTY = True
     KEY = ("old_code",)
     old_code: Code
     new_code: Code

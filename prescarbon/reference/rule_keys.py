@@ -43,6 +43,7 @@ Ratio = Annotated[Number, AfterValidator(_equivalence)]
 class DoseRow(Row):
     """switches/dose-categories.csv: codes whose usual dose is low, moderate or high."""
 
+    MAY_BE_EMPTY = True
     KEY = ("bnf_code",)
     bnf_code: Code
     product: Text

@@ -63,6 +63,8 @@ def type_rows(table: pl.DataFrame, lines: tuple[int, ...], name: str, model: typ
     schema = schema_of(model)
     extra = {c: pl.String for c in table.columns if c not in schema}
     cells = [{**row.__dict__, **(row.__pydantic_extra__ or {})} for row in rows]
+    if not cells and not model.MAY_BE_EMPTY:
+        return no_sheet(name, model, Fault(name, 1, "", "", "holds no row below its header"))
     frame = pl.DataFrame(cells, schema={**schema, **extra}, orient="row")
     sheet = Sheet(name, model, frame, lines, ())
     faults = [*_doubled(sheet), *_out_of_order(sheet), *_backwards(sheet)]

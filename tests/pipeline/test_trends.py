@@ -1,13 +1,16 @@
 """trend, change, compare, kpis as a user types them, on a small SYNTHETIC sample with known shape."""
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from prescarbon.cli import cli
+from prescarbon.reference.files import find_reference
 
 
 def run(home: Path, *words: object, code: int = 0) -> str:
@@ -118,6 +121,17 @@ def test_kpis_are_measured_or_wait_and_are_never_zero(home):
         "Partnership working",
     ]
     assert all(r["value"] is None and r["track"] == "no judgement" for r in waiting)
+
+
+@pytest.mark.parametrize("level", ["icb", "practice"])
+def test_where_no_kpi_has_a_measure_all_wait(home, tmp_path, level):
+    shutil.copytree(find_reference(), tmp_path / "reference")
+    file, config = tmp_path / "reference" / "targets" / "kpis.csv", tmp_path / "mine.toml"
+    listed = pl.read_csv(file, infer_schema=False)
+    listed.with_columns(measure_id=pl.lit(None, pl.String)).write_csv(file)
+    config.write_text(f'reference = "{file.parents[1]}"', "utf-8")
+    found = rows(home, "kpis", "--level", level, "--config", config)
+    assert [r["status"] for r in found] == ["awaiting return"] * listed.height
 
 
 def test_a_return_that_was_sent_in_is_shown(home, tmp_path):

@@ -115,6 +115,20 @@ def test_a_missing_an_odd_and_a_doubled_column_are_named_and_an_empty_file_too(m
     assert (fault.column, fault.reason) == (needed, "stands twice in the header")
 
 
+MAY_BE_EMPTY = {
+    *("NotInhalerRow", "WithoutFactorRow", "CodeChangeRow", "DoseRow", "BrandMixRow"),
+    *("ExcludedRow", "CampaignRow", "ReturnRow", "ActionRow"),
+}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+def test_a_header_alone_is_a_fault_where_a_run_needs_a_row(model):
+    header = written(good_rows(model)[:1]).splitlines()[0]
+    faults = read_sheet(header, "x.csv", model).faults
+    said = [(f.line, f.reason) for f in faults]
+    assert said == ([] if model.__name__ in MAY_BE_EMPTY else [(1, "holds no row below its header")])
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_frames_have_the_dtypes_their_model_declares(name):
     file, model = FILES[name]
@@ -335,6 +349,15 @@ def folder(shipped) -> Iterator[Path]:
 
 def config_of(root: Path, **others: Any) -> Config:
     return Config(home=root.parent / "home", out=root.parent / "out", reference=root, **others)
+
+
+def test_a_check_names_a_table_without_rows(folder):
+    file = folder / "targets" / "kpis.csv"
+    file.write_text(file.read_text("utf-8").splitlines()[0] + "\n", "utf-8")
+    (fault,) = reference_faults(config_of(folder))
+    assert (fault["file"], fault["line"], fault["reason"]) == ("targets/kpis.csv", 1, "holds no row below its header")
+    with pytest.raises(DefinitionError, match=r"^targets/kpis\.csv: line 1: holds no row below its header\."):
+        _ = read_reference(folder).kpis
 
 
 PART_OF = {

@@ -55,6 +55,8 @@ def run_measures(
     ids = [m.id for m in measures]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise DefinitionError(f"the measure {', '.join(twice)} stands twice.", where="reference/measures")
+    if not measures:
+        return pl.LazyFrame(schema=MEASURE_VALUES.schema)
     terms = _terms_of(measures)
     by_practice = sum_terms(terms, footprint, products)
     loaded = footprint.select("month").unique()
