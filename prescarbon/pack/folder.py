@@ -81,7 +81,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The run manifest of a pack; None where there is none, or it cannot be read."""
     try:
         read = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None
 
