@@ -48,7 +48,8 @@ def run_measures(
     list_sizes   table LIST_SIZES
     periods      period_start, period_end (first days of the first and the last month)
     returns      table MEASURE_VALUES, sorted by level, organisation, period and measure: a row for each organisation
-                 with members in the period. Value is null at 0/0 and where nothing in the numerator is known
+                 with members in the period; without measures none. Value is null at 0/0 and where nothing in the numerator
+                 is known
     raises       DefinitionError when an id stands twice
     method       docs/explanation/method.md#measures
     """
