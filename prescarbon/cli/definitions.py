@@ -26,7 +26,7 @@ def reference_check(config: Config, say: Say, faults: list[Fault], as_json: bool
     lines = "\n".join(f"{fault.file}: {fault}" for fault in found)
     if as_json or found:
         say.answer([asdict(fault) for fault in found], lambda: lines, as_json=as_json)
-    say.remark(f"{len(found)} faults in the definitions.")
+    say.remark(f"{len(found)} {'fault' if len(found) == 1 else 'faults'} in the definitions.")
     if found:
         raise SystemExit(DefinitionError.exit_code)
 
