@@ -7,23 +7,13 @@ import pytest
 
 from prescarbon.config import Config
 from prescarbon.reference.files import find_reference
-from prescarbon.source.files import take_file
-from prescarbon.source.organisations import import_organisations
-from prescarbon.source.sample import write_sample
-from prescarbon.store.months import Store
+from tests.homes import fill_home
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with 14 SYNTHETIC months of 3 practices in 2 PCNs; months 13 and 14 wait in sample/, as do all files."""
-    home = tmp_path_factory.mktemp("small")
-    sample = write_sample(
-        home / "sample", find_reference() / "sample" / "catalogue.csv", practices=3, pcns=2, months=14
-    )
-    import_organisations(sample.organisations, home)
-    for file in sample.epd:
-        take_file(Store(home), file)
-    return home
+    return fill_home(tmp_path_factory.mktemp("small"), practices=3, pcns=2, months=14)
 
 
 @pytest.fixture
