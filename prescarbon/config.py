@@ -125,6 +125,11 @@ class Config:
     kpi_returns: File | None = _key(
         "CSV of KPI values somebody sent in: organisation_code, level, period_start, period_end, kpi_id, value.", None
     )
+    successors: File | None = _key(
+        "CSV of closed practices and who took their people over: practice_code, successor_code, merged_on (empty: the day "
+        "after the organisation files close it).",
+        None,
+    )
     achievable_shares: Shares = _key("rule_id → share (0–1) agreed locally as achievable.", make=dict)
     show_draft_rules: bool = _key("Show rules without clinical sign-off in practice reports.", False)
     reference: File | None = _key("Another reference folder than the one inside.", None)

@@ -31,3 +31,6 @@ def rows_of(table: Table, text: str, **others: object) -> pl.LazyFrame:
             cell = pl.lit(others.get(column.name)).cast(column.dtype)
         cast.append(cell.alias(column.name))
     return drawn.select(cast)
+
+
+NO_LINKS = pl.DataFrame(schema={"practice_code": pl.String, "successor_code": pl.String, "last_day": pl.Date})

@@ -106,6 +106,7 @@ WRONG = {
     "excluded_products": ["5", "[]"],
     "campaigns": ["1.5", '" "'],
     "kpi_returns": ["5", "2026-01-01"],
+    "successors": ["5", '""'],
     "achievable_shares": ['"x"', "{BR01 = 2}", '{BR01 = "0.3"}'],
     "show_draft_rules": ['"no"', "0"],
     "reference": ["5", "{}"],

@@ -1,4 +1,4 @@
-"""Who belonged where, and when: snapshots → dated practices → the practices of a month, a scope, their list sizes."""
+"""Who belonged where, and when: snapshots → dated practices → the practices of a month and of a scope."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from prescarbon.errors import InputError
-from prescarbon.tables.organisations import LEVELS, LIST_SIZES, PRACTICES, SETTINGS
+from prescarbon.tables.organisations import LEVELS, PRACTICES, SETTINGS
 from prescarbon.tables.schema import FOREVER
 
 # commissioner codes of BLMK: the sub-ICB location since 1 April 2021 and the three CCGs before (epraccur, columns 15 and 16)
@@ -197,34 +197,6 @@ def practices_in_force(practices: pl.LazyFrame, months: Sequence[date], membersh
         .with_columns(is_active=pl.col("state") == "active")
         .select("month", *PRACTICES.names, "is_active", "state", "is_assumed")
         .sort("month", by)
-    )
-
-
-def list_sizes_for(list_sizes: pl.LazyFrame, months: Sequence[date]) -> pl.LazyFrame:
-    """People registered, for every practice with any list size and every month asked for.
-
-    list_sizes  table LIST_SIZES as published
-    returns     LIST_SIZES plus from_month, the month the figure is of. is_carried where that is an earlier month;
-                patients is null (and is_carried false) where only later figures exist: unknown, never a guess
-    """
-    wanted = pl.LazyFrame({"month": sorted(set(months))}, schema={"month": pl.Date})
-    held = list_sizes.select("practice_code", "patients", from_month="month").sort("from_month", "practice_code")
-    return (
-        list_sizes.select("practice_code")
-        .unique()
-        .join(wanted, how="cross")
-        .sort("month", "practice_code")
-        .join_asof(
-            held,
-            left_on="month",
-            right_on="from_month",
-            by="practice_code",
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .with_columns(is_carried=(pl.col("from_month") < pl.col("month")).fill_null(False))
-        .select(*LIST_SIZES.names, "from_month")
-        .sort("practice_code", "month")
     )
 
 

@@ -7,17 +7,19 @@ from typing import Any
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.period import Period
 from prescarbon.model.sums import DEVICE_DECIMALS, KILOGRAMS, exact_sum, known_sum
 from prescarbon.pipeline.evidence import Evidence
+from prescarbon.pipeline.series import Per1000, per_1000
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
-from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 HOTSPOTS_SHOWN = 10
 MONTHS_IN_TREND = 24
 DEVICES = exact_sum("devices", DEVICE_DECIMALS).alias("devices")
 SUMS = [*(known_sum(n) for n in ("items", "nic_gbp", *KILOGRAMS)), DEVICES]
 CODE = "practice_code"
+NO_LIST = Per1000(None, None, "no list size is loaded for this practice")
 Rows = Mapping[str, list[dict[str, Any]]]
 Intervals = Mapping[tuple[str, str, str], Interval | None]
 
@@ -28,8 +30,9 @@ def practice_figures(evidence: Evidence) -> list[PracticeFigures]:
         evidence.footprint,
         evidence.names,
         {row[CODE]: row for row in evidence.practices.to_dicts()},
-        _list_sizes(evidence),
+        per_1000(evidence, "practice"),
         page_intervals(evidence),
+        evidence.period,
         _notes(evidence),
     )
 
@@ -37,7 +40,7 @@ def practice_figures(evidence: Evidence) -> list[PracticeFigures]:
 def page_intervals(evidence: Evidence) -> pl.DataFrame:
     """The intervals a practice's page prints: practice_code, part, key, kg_low, kg_co2e, kg_high; see build_figures."""
     foot = evidence.footprint.lazy()
-    now = foot.filter(pl.col("month").is_in(evidence.period))
+    now = foot.filter(pl.col("month").is_in(evidence.period.held))
     parts = (
         ("series", now, pl.col("series_code")),
         ("method", now, pl.col("method").cast(pl.String)),
@@ -57,24 +60,25 @@ def build_figures(
     footprint: pl.DataFrame,
     names: Mapping[str, str],
     practices: Mapping[str, Mapping[str, Any]],
-    list_sizes: Mapping[str, tuple[float, str]],
+    by_people: Mapping[str, Per1000],
     intervals: pl.DataFrame,
+    period: Period,
     notes: tuple[str, ...] = (),
 ) -> list[PracticeFigures]:
     """The figures of each practice, in order of practice code.
 
-    footprint   table FOOTPRINT plus series_code, of at most MONTHS_IN_TREND months
+    footprint   table FOOTPRINT plus series_code
     names       series_code → product name
     practices   practice_code → columns of table PRACTICES
-    list_sizes  practice_code → (people registered, which month's figure that is)
+    by_people   practice_code → its inhalers' kg per 1,000 people, where its list is known
     intervals   practice_code, part, key, kg_low, kg_co2e, kg_high, all from the same shared factor draws. Parts and keys:
                 "total" of "inhalers" or "all"; "series" of a series_code; "method" of a method (all three over the
                 period); "month" of a month's first day (inhalers alone)
+    period      the months summed; each practice's own is those of them in which it has rows
     notes       sentences about the data that hold for every practice
     """
-    months = sorted(footprint["month"].unique())
-    period, trend_months = months[-MONTHS_IN_YEAR:], months[-MONTHS_IN_TREND:]
-    now = footprint.filter(pl.col("month").is_in(period))
+    trend_months = Period.ending(period.last, MONTHS_IN_TREND, footprint["month"].unique()).held
+    now = footprint.filter(pl.col("month").is_in(period.held))
     drawn = {
         (row[CODE], row["part"], row["key"]): _interval(row) for row in intervals.to_dicts()
     }  # fmt: skip
@@ -85,7 +89,7 @@ def build_figures(
     for totals in _totals(now, footprint).to_dicts():
         code = totals[CODE]
         about = practices.get(code, {})
-        people, people_words = list_sizes.get(code, (None, "no list size is loaded for this practice"))
+        people = by_people.get(code, NO_LIST)
         inhaler_kg = drawn.get((code, "total", "inhalers"))
         devices = totals["covered_devices"]
         own_spots = spots.get(code, [])
@@ -97,13 +101,13 @@ def build_figures(
                 pcn_name=about.get("pcn_name"),
                 pcn_code=about.get("pcn_code"),
                 sub_icb_code=about.get("sub_icb_code"),
-                period=tuple(period),
+                period=period.held_by(row["month"] for row in by_month.get(code, [])),
                 inhaler_kg=inhaler_kg,
                 kg_per_inhaler=inhaler_kg.times(1 / devices) if inhaler_kg and devices else None,
                 total_kg=drawn.get((code, "total", "all")),
-                kg_per_1000=inhaler_kg.times(1000 / people) if inhaler_kg and people else None,
-                list_size=people,
-                list_size_words=people_words,
+                kg_per_1000=people.kg,
+                list_size=people.people,
+                list_size_words=people.words,
                 inhalers=devices,
                 items=totals["items"] or 0,
                 nic_gbp=totals["nic_gbp"],
@@ -235,14 +239,6 @@ def _share(part: Any, whole: Any) -> float | None:
 def _interval(row: Mapping[str, Any]) -> Interval | None:
     low, central, high = (row[k] for k in KILOGRAMS)
     return None if central is None else Interval(float(low), float(central), float(high))
-
-
-def _list_sizes(evidence: Evidence) -> dict[str, tuple[float, str]]:
-    """practice_code → mean list of the period's months, as the measures per 1,000 people have it, and its words."""
-    known = evidence.list_sizes.filter(pl.col("month").is_in(evidence.period)).drop_nulls("patients")
-    rows = known.group_by(CODE).agg(pl.col("patients").mean(), pl.col("is_carried").any())
-    words = {True: "mean list of the period, some months carried forward", False: "mean list of the period"}
-    return {row[CODE]: (row["patients"], words[row["is_carried"]]) for row in rows.to_dicts()}
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

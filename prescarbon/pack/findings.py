@@ -14,14 +14,12 @@ from prescarbon.pipeline.changes import split_between
 from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
-from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
-from prescarbon.pipeline.series import chosen_measures, monthly_values, signals_of
+from prescarbon.pipeline.series import Per1000, chosen_measures, monthly_values, per_1000, signals_of
 from prescarbon.reference.wording import Wording
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together, action_from, together_from
-from prescarbon.tables.organisations import GROUP
-from prescarbon.tables.schema import MONTHS_IN_YEAR
+from prescarbon.tables.organisations import GROUP, PLACE
 
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
@@ -84,14 +82,24 @@ class Findings:
         """All of England together, where the months of the period hold it."""
         return england_figures(self.evidence, self.evidence.period)
 
+    def per_1000(self, level: str, code: str) -> Interval | None:
+        """Inhalers' kg CO2e per 1,000 registered people of an organisation over the period."""
+        found = (self._per_1000_of_places if level == PLACE else self._per_1000[level]).get(code)
+        return found.kg if found else None
+
+    @cached_property
+    def _per_1000(self) -> Mapping[str, Mapping[str, Per1000]]:
+        return {level: per_1000(self.evidence, level) for level in REPORTED_LEVELS}
+
+    @cached_property
+    def _per_1000_of_places(self) -> Mapping[str, Per1000]:
+        return per_1000(self.evidence, PLACE)
+
     @cached_property
     def verdicts(self) -> Mapping[str, str | None]:
         """practice_code → words for its kg an inhaler among the others; nobody is judged on less than twelve months."""
-        if len(self.evidence.period) < MONTHS_IN_YEAR:
-            return {}
         found = beside_all(spread_of_practices(self.evidence), funnel_of_means)
-        found = found.select("practice_code", pl.col("verdict").cast(pl.String))
-        return dict(found.collect().iter_rows())
+        return dict(found.select("organisation_code", pl.col("verdict").cast(pl.String)).collect().iter_rows())
 
     @cached_property
     def _kilograms(self) -> dict[tuple[str, str, str], Interval]:
@@ -149,17 +157,14 @@ class Findings:
 
     @cached_property
     def _changes(self) -> dict[tuple[str, str], Change]:
-        """(level, organisation) → the last twelve months beside the twelve before; none where they are not loaded."""
-        months = self.evidence.months
-        if len(months) < 2 * MONTHS_IN_YEAR:
-            return {}
-        before, after = months[-2 * MONTHS_IN_YEAR : -MONTHS_IN_YEAR], self.evidence.period
-        members = members_now(self.evidence.practices, self.evidence.reference.places, REPORTED_LEVELS)
-        rows = split_between(self.evidence, before, after, members, ["level", "organisation_code"])
+        """(level, organisation) → the last twelve months beside the twelve before; none where either year is not whole."""
+        after = self.evidence.period
+        before = after.moved(-after.length, self.evidence.months)
+        rows = split_between(self.evidence, before, after, REPORTED_LEVELS)
         keys = ("kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix", "kg_factor", "kg_left_out")
         return {
             (row["level"], row["organisation_code"]): Change(before, after, *(float(row[k]) for k in keys))
-            for row in rows.to_dicts()
+            for row in rows.filter(pl.col("months_compared") == after.length).to_dicts()
         }
 
     @cached_property

@@ -26,12 +26,10 @@ GAS_PREFIXES = ("1501020", "191500000BD")
 def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[PcnPage]) -> IcsPage:
     """The page of the whole scope."""
     evidence, told = findings.evidence, findings.told(GROUP, SCOPE)
-    inhalers = findings.kilograms(GROUP, SCOPE, "inhalers")
-    people = sum(p.list_size or 0 for p in pages) if all(p.list_size for p in pages) else 0
     return IcsPage(
         period=evidence.period,
-        inhaler_kg=inhalers,
-        kg_per_1000=inhalers.times(1000 / people) if inhalers and people else None,
+        inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),
+        kg_per_1000=findings.per_1000(GROUP, SCOPE),
         total_kg=findings.kilograms(GROUP, SCOPE, "all"),
         kpis=tuple({**row, **findings.kpis.about[row["kpi_id"]]} for row in findings.kpis.rows),
         series=tuple(kpi_series(findings.kpis, evidence)),

@@ -15,8 +15,8 @@ from prescarbon.tables.organisations import PLACE
 def pcn_rows(findings: Findings, pcns: Sequence[PcnPage]) -> Iterator[GroupRow]:
     """Each PCN that has a page, with its address."""
     for pcn in pcns:
-        kg = findings.kilograms("pcn", pcn.pcn_code, "inhalers")
-        yield _group_row(pcn.practices, pcn.pcn_code, pcn.pcn_name, f"pcn/{page_name(pcn.pcn_code)}", kg)
+        kg, per_1000 = findings.kilograms("pcn", pcn.pcn_code, "inhalers"), findings.per_1000("pcn", pcn.pcn_code)
+        yield _group_row(pcn.practices, pcn.pcn_code, pcn.pcn_name, f"pcn/{page_name(pcn.pcn_code)}", kg, per_1000)
 
 
 def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[GroupRow]:
@@ -25,21 +25,24 @@ def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[Gr
     found = []
     for key, place in findings.evidence.reference.places.items():
         if members := [left.pop(code) for code in place.practice_codes if code in left]:
-            kg = findings.kilograms(PLACE, place.name, "inhalers")
-            found.append(_group_row(members, key, place.name, None, kg))
+            kg, per_1000 = findings.kilograms(PLACE, place.name, "inhalers"), findings.per_1000(PLACE, place.name)
+            found.append(_group_row(members, key, place.name, None, kg, per_1000))
     if found and left:
         kg = findings.kilograms(PLACE, NO_PLACE, "inhalers")
-        found.append(_group_row(list(left.values()), "none", NO_PLACE, None, kg))
+        found.append(_group_row(list(left.values()), "none", NO_PLACE, None, kg, None))
     yield from found
 
 
 def _group_row(
-    members: Sequence[PracticePage], code: str, name: str, address: str | None, kg: Interval | None
+    members: Sequence[PracticePage],
+    code: str,
+    name: str,
+    address: str | None,
+    kg: Interval | None,
+    per_1000: Interval | None,
 ) -> GroupRow:
     """Practices together over the period of their pages."""
     inhalers = sum(p.inhalers for p in members)
-    people = sum(p.list_size or 0 for p in members)
-    has_all_lists = all(p.list_size for p in members)
     return GroupRow(
         code=code,
         name=name,
@@ -48,5 +51,5 @@ def _group_row(
         inhaler_kg=kg,
         inhalers=inhalers,
         kg_per_inhaler=kg.central / inhalers if kg and inhalers else None,
-        kg_per_1000=kg.central / people * 1000 if kg and people and has_all_lists else None,
+        kg_per_1000=per_1000.central if per_1000 else None,
     )

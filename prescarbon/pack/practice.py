@@ -34,11 +34,14 @@ STRIPS: Mapping[str, Figure] = {
 
 
 class _Beside:
-    """One figure of all practices."""
+    """One figure of all practices that hold the run's months: sums over other months do not compare."""
 
     def __init__(self, title: str, figure: Figure, figures: Sequence[PracticeFigures]) -> None:
         self.title, self.figure = title, figure
-        self.values = {p.practice_code: found.central for p in figures if (found := figure(p))}
+        months = max((p.period.held for p in figures), key=len, default=())
+        self.values = {
+            p.practice_code: found.central for p in figures if (found := figure(p)) and p.period.held == months
+        }
         self.near: dict[str, list[str]] = {}
         for p in figures:
             if p.pcn_code:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from prescarbon import __version__
 from prescarbon.config import Config, config_from_settings, parse_month
 from prescarbon.errors import InputError
+from prescarbon.model.period import Period
 from prescarbon.pack.folder import MANIFEST, Pack, read_manifest
 from prescarbon.pack.write import Progress, show_nothing, write_report
 from prescarbon.pipeline.inputs import other_inputs
@@ -73,8 +74,14 @@ def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress =
             where=manifest.name,
             remedy="Use the store and the version it was made with, or run `prescarbon report`.",
         )
-    last_month = parse_month(run.inputs[-1].month)
-    return write_report(config, last_month=last_month, months=len(run.inputs), last=manifest.parent, progress=progress)
+    read = _period(run)
+    return write_report(config, last_month=read.last, months=read.length, last=manifest.parent, progress=progress)
+
+
+def _period(run: Run) -> Period:
+    """The calendar months from the first to the last that the run read."""
+    months = [parse_month(m.month) for m in run.inputs]
+    return Period.of(months[0], months[-1], months)
 
 
 def _read_run(manifest: Path) -> Run:
@@ -91,10 +98,9 @@ def _read_run(manifest: Path) -> Run:
 def _differences(run: Run, config: Config) -> Iterator[str]:
     """What is not as the manifest says it was, in words."""
     held = {m.month: m.hash for m in Store(config.home).months()}
-    months = [m.month for m in run.inputs]
     yield from (f"month {m.month}" for m in run.inputs if held.get(m.month) != m.hash)
-    read_now = [month for month in sorted(held) if month <= months[-1]][-len(months) :]
-    yield from (f"month {month}, loaded since" for month in read_now if month not in months)
+    gaps = [f"{month:%Y-%m}" for month in _period(run).missing]
+    yield from (f"month {month}, loaded since" for month in gaps if month in held)
     reference = reference_of(config)
     if run.reference_sha256 != reference.sha256:
         yield "the reference data"

@@ -166,7 +166,7 @@ def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> N
 
 def _totals(findings: Findings) -> Totals:
     evidence = findings.evidence
-    now = evidence.footprint.filter(pl.col("month").is_in(evidence.period))
+    now = evidence.footprint.filter(pl.col("month").is_in(evidence.period.held))
     return Totals(
         period=evidence.period,
         inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),

@@ -17,17 +17,55 @@ from prescarbon.model.measures.comparison import (
     peer_traits,
     spread_by,
 )
+from prescarbon.model.period import count_of
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.store.organisations import read_practice_traits
+from prescarbon.tables.schema import GATES
 
 Funnel = Callable[[pl.LazyFrame, Sequence[str]], pl.LazyFrame]
 
 
 def spread_of_practices(evidence: Evidence) -> pl.LazyFrame:
-    """kg an inhaler of each practice over the period with its spread and gate: what a funnel of means takes."""
-    rows = evidence.footprint.lazy().filter(pl.col("month").is_in(evidence.period) & IS_INHALER)
-    return spread_by(rows, ["practice_code"]).with_columns(judge_gate(pl.col("count")))
+    """kg an inhaler of each practice over the period with its spread: what a funnel of means takes, gated by `_gated`.
+
+    returns  organisation_code, count, mean, variance, gate, gate_reason?, pcn?
+    """
+    rows = evidence.footprint.lazy().filter(pl.col("month").is_in(evidence.period.held) & IS_INHALER)
+    held = (
+        evidence.with_rows.filter(pl.col("month").is_in(evidence.period.held))
+        .group_by("practice_code")
+        .len("months_held")
+    )
+    values = spread_by(rows, ["practice_code"]).with_columns(judge_gate(pl.col("count")))
+    with_months = values.join(held, on="practice_code", how="left", validate="1:1")
+    return _gated(evidence, with_months.rename({"practice_code": "organisation_code"}))
+
+
+def _gated(evidence: Evidence, values: pl.LazyFrame) -> pl.LazyFrame:
+    """Values with the practices listed, and why, that stand beside nobody: not twelve whole months, or no GP practice.
+
+    values   organisation_code (a practice), months_held, gate
+    returns  values plus gate_reason? and pcn?; where no organisation file says which practices are GP practices, all are
+             taken
+    """
+    length = evidence.period.length
+    about = evidence.practices.lazy().select(
+        pl.col("practice_code").alias("organisation_code"), pl.col("setting").cast(pl.String), pcn="pcn_code"
+    )
+    is_told = (evidence.practices["setting"].cast(pl.String) == "GP practice").any()
+    words = count_of("months_held", "months")
+    is_other = pl.lit(is_told) & (pl.col("setting") != "GP practice")
+    reason = pl.when(pl.col("months_held") < pl.col("months")).then(words).when(is_other).then(pl.lit("no GP practice"))
+    return (
+        values.with_columns(months=pl.lit(length, pl.Int64))
+        .join(about, on="organisation_code", how="left", validate="m:1")
+        .with_columns(gate_reason=reason)
+        .with_columns(
+            gate=pl.when(pl.col("gate_reason").is_null()).then("gate").otherwise(pl.lit("listed").cast(GATES))
+        )
+        .drop("months", "months_held", "setting")
+    )
 
 
 def beside_all(values: pl.LazyFrame, funnel: Funnel) -> pl.LazyFrame:
@@ -36,8 +74,10 @@ def beside_all(values: pl.LazyFrame, funnel: Funnel) -> pl.LazyFrame:
 
 
 def compare(config: Config, measure: str, *, peers: str, last_month: date | None = None) -> list[dict[str, Any]]:
-    """Each practice of the scope beside its peers over at most twelve months: value, limits, and a neutral verdict.
+    """Each practice of the scope beside its peers over twelve months: value, limits, and a neutral verdict.
 
+    A practice without twelve whole months, or that is no GP practice, is listed with the reason: it is no peer and not
+    judged; nor is anyone in a group of fewer than ten.
     peers  all (every practice in scope), pcn, or nearest (the ten most like it; the method is a column)
 
     Raises:
@@ -48,16 +88,14 @@ def compare(config: Config, measure: str, *, peers: str, last_month: date | None
     period = evidence.period
     if measure == "kg_per_inhaler":
         funnel: Funnel = funnel_of_means
-        values = spread_of_practices(evidence).rename({"practice_code": "organisation_code"})
+        values = spread_of_practices(evidence)
     elif one.denominator is not None and one.unit.startswith("share"):
-        shares = evidence.measure([one], ["practice"], [(period[0], period[-1])]).lazy()
-        values, funnel = shares.filter(pl.col("denominator").is_not_null()), funnel_of_proportions
+        shares = evidence.measure([one], ["practice"], [(period.first, period.last)]).lazy()
+        values, funnel = _gated(evidence, shares.filter(pl.col("denominator").is_not_null())), funnel_of_proportions
     else:
         raise InputError(
             f"{measure} is no share and no mean, so no funnel fits it.", remedy="Use kg_per_inhaler or a share."
         )
-    members = evidence.practices.lazy().select(organisation_code="practice_code", pcn="pcn_code")
-    values = values.join(members, on="organisation_code")
     if peers == "all":
         found = beside_all(values, funnel)
     elif peers == "pcn":
@@ -73,9 +111,8 @@ def compare(config: Config, measure: str, *, peers: str, last_month: date | None
 def _beside_nearest(evidence: Evidence, values: pl.LazyFrame, funnel: Funnel) -> pl.LazyFrame:
     """Each practice judged in the group of itself and its nearest practices."""
     traits = peer_traits(read_practice_traits(evidence.config.home), evidence.list_sizes.lazy())
-    pairs, method = nearest_peers(
-        traits.join(values, left_on="practice_code", right_on="organisation_code", how="semi")
-    )
+    fit = values.filter(pl.col("gate") != "listed")
+    pairs, method = nearest_peers(traits.join(fit, left_on="practice_code", right_on="organisation_code", how="semi"))
     own = values.select(group="organisation_code", organisation_code="organisation_code")
     groups = pl.concat([own, pairs.select(group="practice_code", organisation_code="peer_code")])
     judged = funnel(groups.join(values, on="organisation_code"), ["group"])

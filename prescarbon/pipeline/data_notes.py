@@ -1,11 +1,14 @@
 """What a run has to say of its data: codes nobody knows, codes that disagree, practices never asked for, coverage."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
 from prescarbon.errors import CoverageError
 from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.period import Period
+from prescarbon.model.successors import last_days
 from prescarbon.model.witness import find_disagreements
 from prescarbon.pipeline.scope import Scope
 from prescarbon.reference.definitions import Reference
@@ -30,6 +33,51 @@ def not_held(manifests: Sequence[MonthManifest], scope: Scope) -> tuple[str, ...
     return (
         f"{months}: never fetched for {len(codes)} of the {len(scope.codes)} practices of the scope ({named}), so the figures "
         f"are of part of it; get the rest with `prescarbon fetch --months {first}:{last}`.",
+    )
+
+
+def months_lacking(months: Sequence[date]) -> tuple[str, ...]:
+    """A gap between the months that are held: sums over it are of fewer months."""
+    whole = Period.of(months[0], months[-1], months)
+    if whole.is_whole:
+        return ()
+    named = ", ".join(f"{m:%Y-%m}" for m in whole.missing)
+    return (
+        f"{named}: not held, so no sum over it is whole, ranked or judged; get it with `prescarbon fetch --months "
+        f"{whole.missing[0]:%Y-%m}:{whole.missing[-1]:%Y-%m}` or import its file.",
+    )
+
+
+def without_successor(
+    practices: pl.LazyFrame, own: pl.DataFrame, sizes: pl.LazyFrame, links: pl.DataFrame, months: Sequence[date]
+) -> tuple[str, ...]:
+    """GP practices of the run that closed in its months and whose people nobody is known to have: they leave every total.
+
+    practices  table PRACTICES; own, one row a practice of the run
+    sizes      what `people.list_sizes_for` returns
+    links      what `successors.date_successors` returns
+    """
+    began, ended = months[0], months[-1]
+    is_gone = (pl.col("last_day") >= began) & (pl.col("last_day") < pl.lit(ended).dt.month_end())
+    people = sizes.drop_nulls("patients").sort("month").group_by("practice_code").agg(pl.col("patients").last())
+    gone = (
+        last_days(practices)
+        .filter(is_gone)
+        .join(own.lazy().filter(pl.col("setting").cast(pl.String) == "GP practice"), on="practice_code", how="semi")
+        .join(links.lazy().drop_nulls("last_day"), on="practice_code", how="anti")
+        .join(people, on="practice_code", how="left", validate="1:1")
+        .sort("practice_code")
+        .collect()
+    )
+    if gone.is_empty():
+        return ()
+    listed = "; ".join(
+        f"{code} (closed {day:%Y-%m-%d}, {'list not known' if listed is None else f'{listed:,} people'})"
+        for code, day, listed in gone.head(MISSING_SHOWN).iter_rows()
+    )
+    return (
+        f"Closed in these months, and no successor is known: {listed}. Their people end with them and their past stands alone; "
+        "name who took them over in a file of `successors`.",
     )
 
 

@@ -1,6 +1,6 @@
 """Store → model, collected once: everything a report, an explanation or a measure is told from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -16,12 +16,22 @@ from prescarbon.model.activity import IS_INHALER, presentation_names
 from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
-from prescarbon.model.organisations import list_sizes_for, practices_in_force
+from prescarbon.model.organisations import MEMBERSHIPS, practices_in_force
+from prescarbon.model.people import join_lists, list_sizes_for
+from prescarbon.model.period import Period, months_on
+from prescarbon.model.successors import date_successors, lines_of_successors
 from prescarbon.model.uncertainty import intervals_by
-from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.data_notes import (
+    check_coverage,
+    disagreements,
+    months_lacking,
+    not_held,
+    unknown_codes,
+    without_successor,
+)
 from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
 from prescarbon.pipeline.inputs import other_inputs
-from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
+from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month, whole_months
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import MonthManifest, Store
@@ -42,7 +52,8 @@ class Evidence:
     spend        table FACTORS: those of spend
     practices    table PRACTICES, one row a practice: its membership in the last month
     memberships  practice × month: the organisation of every level (memberships.memberships_by_month)
-    list_sizes   table LIST_SIZES for every month in the footprint
+    list_sizes   table LIST_SIZES for every month in the footprint: a practice's end with it
+    successor_of practice_code → who has the people of a practice that closed by the last month
     activity     table ACTIVITY, what the footprint was estimated from
     footprint    table FOOTPRINT plus series_code (one product through its code changes)
     names        series_code → product name
@@ -57,6 +68,7 @@ class Evidence:
     practices: pl.DataFrame
     memberships: pl.DataFrame
     list_sizes: pl.DataFrame
+    successor_of: Mapping[str, str]
     activity: pl.DataFrame
     footprint: pl.DataFrame
     names: dict[str, str]
@@ -68,9 +80,24 @@ class Evidence:
         return tuple(m.first_day for m in self.manifests)
 
     @cached_property
-    def period(self) -> tuple[date, ...]:
-        """The months that pages sum: the last twelve, or as many as are loaded."""
-        return self.months[-MONTHS_IN_YEAR:]
+    def period(self) -> Period:
+        """The months that pages sum: the twelve calendar months up to the last that is loaded."""
+        return Period.ending(self.months[-1], MONTHS_IN_YEAR, self.months)
+
+    @property
+    def with_rows(self) -> pl.LazyFrame:
+        """practice_code, month of every row."""
+        return self.footprint.lazy().select("practice_code", "month").unique()
+
+    def period_of(self, level: str, code: str) -> Period:
+        """The period as one organisation holds it: the months in which it reported whole."""
+        return self.period.held_by(self._months_held.get((level, code), ()))
+
+    @cached_property
+    def _months_held(self) -> Mapping[tuple[str, str], list[date]]:
+        found = whole_months(members_of(self.memberships, ALL_LEVELS), self.with_rows).filter("is_whole")
+        held = found.group_by("level", "organisation_code").agg("month").collect()
+        return {(level, code): months for level, code, months in held.iter_rows()}
 
     @property
     def is_synthetic(self) -> bool:
@@ -85,14 +112,14 @@ class Evidence:
     @cached_property
     def charted_values(self) -> pl.DataFrame:
         """Table MEASURE_VALUES of the charted measures at the reported levels: each month, and the period."""
-        months = [*((m, m) for m in self.months), (self.period[0], self.period[-1])]
+        months = [*((m, m) for m in self.months), (self.period.first, self.period.last)]
         return self.measure([m for m in self.reference.measures if m.id in self.charted], REPORTED_LEVELS, months)
 
     @cached_property
     def other_values(self) -> pl.DataFrame:
         """Table MEASURE_VALUES of all other measures at the reported levels over the period."""
         others = [m for m in self.reference.measures if m.id not in self.charted]
-        return self.measure(others, REPORTED_LEVELS, [(self.period[0], self.period[-1])])
+        return self.measure(others, REPORTED_LEVELS, [(self.period.first, self.period.last)])
 
     @cached_property
     def kilograms(self) -> pl.DataFrame:
@@ -101,7 +128,7 @@ class Evidence:
         Members are those of the last month; one draw serves all, so the parts and the levels move together.
         """
         members = members_now(self.practices, self.reference.places, ALL_LEVELS)
-        now = self.footprint.lazy().filter(pl.col("month").is_in(self.period))
+        now = self.footprint.lazy().filter(pl.col("month").is_in(self.period.held))
         summed = (
             now.group_by("practice_code", "factor_id", IS_INHALER.alias("is_inhaler"))
             .agg(pl.col("kg_low", "kg_co2e", "kg_high").sum(), is_known=pl.col("kg_co2e").count() > 0)
@@ -111,6 +138,17 @@ class Evidence:
         parts = {"inhalers": pl.col("is_inhaler"), "other": ~pl.col("is_inhaler"), "all": pl.lit(value=True)}
         rows = pl.concat(summed.filter(mask).with_columns(part=pl.lit(part)) for part, mask in parts.items())
         return self.intervals(rows, ["level", "organisation_code", "part"])
+
+    def members_as_now(self, levels: Sequence[str]) -> pl.LazyFrame:
+        """practice_code, organisation_code, level: each practice, and one that closed with its successor, as things stand now."""
+        held = self.practices.select("practice_code")
+        successors = pl.DataFrame(
+            list(self.successor_of.items()), {"practice_code": pl.String, "now": pl.String}, orient="row"
+        )
+        known = successors.join(held, left_on="now", right_on="practice_code", how="semi")
+        now = held.join(known, on="practice_code", how="left").with_columns(pl.coalesce("now", "practice_code"))
+        members = members_now(self.practices, self.reference.places, levels)
+        return now.lazy().join(members, left_on="now", right_on="practice_code").drop("now")
 
     def measure(
         self, measures: Sequence[Measure], levels: Sequence[str], periods: Sequence[tuple[date, date]]
@@ -184,7 +222,7 @@ def gather(
     """Read the store for the configured scope and carry it through the model.
 
     last_month  newest month to use; None is the newest loaded
-    months      how many months back from it; None is all
+    months      how many calendar months back from it; None is all
     is_light    leave out names of products and the notes on codes, which all of England makes heavy
     reference   the definitions where they are read already
 
@@ -198,7 +236,13 @@ def gather(
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
     warnings += not_held(manifests, scope)
+    links = date_successors(reference.successors, practices).collect()
+    closed = links.filter(pl.col("last_day") < pl.lit(chosen[-1]).dt.month_end())
+    successor_of = {code: line[-1] for code, line in lines_of_successors(closed).items()}
+    is_as_now = config.membership == MEMBERSHIPS[1]
     prescribing = prescribing_of(store, chosen, scope.codes)
+    if is_as_now:
+        prescribing = prescribing.with_columns(pl.col("practice_code").replace(successor_of))
     activity = reduce_and_read(prescribing, reference)
     prices = base_prices(activity.lazy(), config.base_months)
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
@@ -210,6 +254,8 @@ def gather(
     in_force = practices_in_force(practices, chosen, config.membership).collect()
     own = _practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
+    sizes = list_sizes_for(read_list_sizes(config.home), chosen, practices, links)
+    warnings += months_lacking(chosen) + without_successor(practices, own, sizes, links, chosen)
     return Evidence(
         config=config,
         reference=reference,
@@ -219,7 +265,8 @@ def gather(
         spend=spend,
         practices=own,
         memberships=memberships_by_month(in_force, with_rows, own, reference.places),
-        list_sizes=list_sizes_for(read_list_sizes(config.home), chosen).collect(),
+        list_sizes=(join_lists(sizes, successor_of) if is_as_now else sizes).collect(),
+        successor_of=successor_of,
         activity=activity,
         footprint=footprint,
         names=names,
@@ -247,7 +294,8 @@ def _chosen(
             remedy=f"Loaded are {held[0].month} to {held[-1].month}; import or fetch it.",
         )
     until = [m for m in held if last_month is None or m.month <= f"{last_month:%Y-%m}"]
-    return tuple(until[-months:] if months else until)
+    since = f"{months_on(until[-1].first_day, 1 - months):%Y-%m}" if months else ""
+    return tuple(m for m in until if m.month >= since)
 
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.period import Period
 from prescarbon.model.sums import known_sum
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.report.views.numbers import months, number, pounds
@@ -28,7 +29,7 @@ class Explanation:
 
     practice_code: str
     practice_name: str
-    period: tuple[date, ...]
+    period: Period
     totals: list[dict[str, Any]]
     lines: list[dict[str, Any]]
     rows: list[dict[str, Any]]
@@ -40,7 +41,7 @@ class Explanation:
         return {
             "practice_code": self.practice_code,
             "practice_name": self.practice_name,
-            "months": [m.isoformat()[:7] for m in self.period],
+            "months": [m.isoformat()[:7] for m in self.period.held],
             "totals": self.totals,
             "lines": self.lines,
             "rows": self.rows,
@@ -102,7 +103,7 @@ def explain(
     """
     evidence = gather(config, last_month=last_month)
     period = evidence.period
-    mine = evidence.footprint.filter((pl.col("practice_code") == practice) & pl.col("month").is_in(period))
+    mine = evidence.footprint.filter((pl.col("practice_code") == practice) & pl.col("month").is_in(period.held))
     if mine.is_empty():
         raise InputError(
             f"practice {practice} has no rows in {months(period)}.", remedy="Check the code, or use --scope all."
@@ -119,7 +120,7 @@ def explain(
         codes = mine["bnf_code"].unique().to_list()
         rows = (
             Store(config.home)
-            .scan(period)
+            .scan(period.held)
             .filter((pl.col("practice_code") == practice) & pl.col("bnf_code").is_in(codes))
             .select("month", "bnf_code", "presentation_name", "quantity", "items", "total_quantity", "nic_gbp")
             .sort(pl.all())
@@ -132,7 +133,7 @@ def explain(
     return Explanation(
         practice_code=practice,
         practice_name=about["practice_name"],
-        period=period,
+        period=evidence.period_of("practice", practice),
         totals=totals,
         lines=lines.to_dicts(),
         rows=rows,

@@ -63,7 +63,7 @@ def held_against_targets(evidence: Evidence, level: str) -> Kpis:
         for m in measures
     }
     newest = [newest_signals(series.lazy()) for series in signals.values()]
-    now = pl.LazyFrame({"month": [evidence.period[-1]]}, schema={"month": pl.Date})
+    now = pl.LazyFrame({"month": [evidence.period.last]}, schema={"month": pl.Date})
     found = gather_kpis(
         listed,
         period_values(evidence, measures, level),

@@ -10,6 +10,7 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
+from prescarbon.model.period import Period
 from prescarbon.pipeline.evidence import everyone, gather
 from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.scope import organisations_in_scope
@@ -60,7 +61,7 @@ def measure_values(
 
     A chosen scope narrows no value: each is of the whole organisation.
 
-    months     how many months the period sums, ending with last_month (default the newest loaded)
+    months     how many calendar months the period sums, ending with last_month (default the newest loaded)
     only       ids of measures; none takes every one
     reference  the definitions where they are read already
 
@@ -70,7 +71,8 @@ def measure_values(
     check_level(level, (*LEVELS, PLACE))
     evidence = gather(everyone(config), last_month=last_month, months=months, is_light=True, reference=reference)
     chosen = chosen_measures(evidence, only) if only else evidence.reference.measures
-    values = evidence.measure(chosen, [level], [(evidence.months[0], evidence.months[-1])])
+    period = Period.ending(evidence.months[-1], months, evidence.months)
+    values = evidence.measure(chosen, [level], [(period.first, period.last)])
     shown = organisations_in_scope(config, evidence.reference, evidence.memberships, level)
     return values if shown is None else values.filter(pl.col("organisation_code").is_in(shown))
 

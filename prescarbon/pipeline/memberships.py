@@ -31,12 +31,24 @@ def memberships_by_month(
     in_force   month, practice_code and the columns of PRACTICES: what organisation files say of each month
     with_rows  practice_code, month of every row in the run
     practices  one row a practice: what its own rows print, where no file names it
-    returns    practice_code, month, setting and a column for each level (LEVELS, place, group) with its organisation's
-               code or null
+    returns    practice_code, month, setting, is_due and a column for each level (LEVELS, place, group) with its
+               organisation's code or null. A GP practice is due in every month that it is open for from the first to the
+               last day: without its rows the sums of that month lack a part
     """
-    named = in_force.select("practice_code", "month", pl.col("setting").cast(pl.String), *_levels(places))
+    first_day, last_day = pl.col("month"), pl.col("month").dt.month_end()
+    is_open = (
+        pl.col("is_active")
+        & (pl.coalesce("opened", first_day) <= first_day)
+        & (pl.coalesce("closed", last_day) >= last_day)
+    )
+    is_due = is_open & (pl.col("setting").cast(pl.String) == "GP practice")
+    named = in_force.select(
+        "practice_code", "month", pl.col("setting").cast(pl.String), is_due.alias("is_due"), *_levels(places)
+    )
     nameless = with_rows.join(named, on=["practice_code", "month"], how="anti").join(practices, on="practice_code")
-    from_rows = nameless.select("practice_code", "month", pl.lit("not known").alias("setting"), *_levels(places))
+    from_rows = nameless.select(
+        "practice_code", "month", pl.lit("not known").alias("setting"), pl.lit(False).alias("is_due"), *_levels(places)
+    )
     return (
         pl.concat([named, from_rows])
         .join(with_rows.select("practice_code").unique(), on="practice_code", how="semi")
@@ -55,11 +67,28 @@ def members_now(practices: pl.DataFrame, places: Mapping[str, Place], levels: Se
 
 
 def members_of(memberships: pl.DataFrame, levels: Sequence[str]) -> pl.LazyFrame:
-    """practice_code, month, organisation_code, level, setting: each practice under its organisation of each level.
+    """practice_code, month, organisation_code, level, setting, is_due: each practice under its organisation of each level.
 
     memberships  what `memberships_by_month` returns
     """
-    return _one_below_the_other(memberships.lazy(), ["practice_code", "month", "setting"], levels)
+    return _one_below_the_other(memberships.lazy(), ["practice_code", "month", "setting", "is_due"], levels)
+
+
+def whole_months(members: pl.LazyFrame, with_rows: pl.LazyFrame) -> pl.LazyFrame:
+    """level, organisation_code, month, is_whole: the months in which an organisation has rows, and of every practice due.
+
+    members    practice_code, month, organisation_code, level, is_due, as `members_of` gives them
+    with_rows  practice_code, month of every row in the run
+    """
+    has_rows = pl.col("has_rows").fill_null(value=False)
+    return (
+        members.join(with_rows.with_columns(has_rows=True), on=["practice_code", "month"], how="left", validate="m:1")
+        .group_by("level", "organisation_code", "month")
+        .agg(has_rows.any(), is_whole=(has_rows | ~pl.col("is_due")).all())
+        .filter("has_rows")
+        .drop("has_rows")
+        .sort("level", "organisation_code", "month")
+    )
 
 
 def _one_below_the_other(wide: pl.LazyFrame, keep: Sequence[str], levels: Sequence[str]) -> pl.LazyFrame:

@@ -116,12 +116,12 @@ def at_level(prepared: Prepared, level: str) -> Found:
 def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_drafts: bool) -> OpportunityOptions:
     config, reference, period = evidence.config, evidence.reference, evidence.period
     draws = tabulate_draws(
-        evidence.factors, reference.shared_keys, month=period[-1], seed=config.seed, draws=config.draws
+        evidence.factors, reference.shared_keys, month=period.last, seed=config.seed, draws=config.draws
     )
     return OpportunityOptions(
-        period_start=period[0],
-        period_end=period[-1],
-        read_on=max(period[-1], *(rule.valid_from for rule in reference.switches.rules)),
+        period_start=period.first,
+        period_end=period.last,
+        read_on=max(period.last, *(rule.valid_from for rule in reference.switches.rules)),
         include_off=include_off,
         include_drafts=include_drafts,
         achievable_shares=dict(config.achievable_shares),

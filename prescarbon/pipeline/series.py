@@ -1,6 +1,7 @@
 """Measure values by month and over the period, with the pages' intervals, limits and signals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -9,10 +10,12 @@ from prescarbon.errors import InputError
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.trend import dispensing_days, find_signals, per_dispensing_day
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, Evidence
+from prescarbon.report.views.numbers import Interval
 
 BASELINE_POINTS = 24  # limits over a long slide lie in its middle: the first two years set them where there are more
 PARTS = {"inhalers": ("kg_inhalers", "kg_inhalers_per_1000", "kg_per_inhaler"), "other": ("kg_medicines",)}
 ENDS = ("low", "high")
+PER_1000 = "kg_inhalers_per_1000"
 BY = ["organisation_code", "level", "measure_id"]
 
 
@@ -30,9 +33,18 @@ def chosen_measures(evidence: Evidence, wanted: Iterable[str]) -> list[Measure]:
 
 
 def monthly_values(evidence: Evidence, measures: Sequence[Measure], level: str) -> pl.LazyFrame:
-    """Table MEASURE_VALUES plus `month`: measures of every organisation of a level, each loaded month by itself."""
+    """Table MEASURE_VALUES plus `month`: measures of every organisation of a level, each loaded month by itself.
+
+    A month that an organisation did not report whole has no value: its part of a sum is no fall.
+    """
     values = _values(evidence, measures, level, [(m, m) for m in evidence.months])
-    return values.filter(pl.col("period_start") == pl.col("period_end")).with_columns(month="period_end")
+    return whole_only(values.filter(pl.col("period_start") == pl.col("period_end"))).with_columns(month="period_end")
+
+
+def whole_only(values: pl.LazyFrame) -> pl.LazyFrame:
+    """Table MEASURE_VALUES with what it says of a period that is not whole as unknown."""
+    said = ("numerator", "denominator", "value", "low", "high")
+    return values.with_columns(pl.when(pl.col("months_held") == pl.col("months")).then(c).alias(c) for c in said)
 
 
 def period_values(evidence: Evidence, measures: Sequence[Measure], level: str) -> pl.LazyFrame:
@@ -41,7 +53,7 @@ def period_values(evidence: Evidence, measures: Sequence[Measure], level: str) -
     Where a value rests on kilograms its ends come from the shared factor draws: a measure's own ends add up the ends of
     every factor, as if all were wrong the same way at once.
     """
-    first, last = evidence.period[0], evidence.period[-1]
+    first, last = evidence.period.first, evidence.period.last
     values = _values(evidence, measures, level, [(first, last)])
     now = values.filter((pl.col("period_start") == first) & (pl.col("period_end") == last))
     centre = pl.col("kg_co2e").cast(pl.Float64)
@@ -63,6 +75,29 @@ def period_values(evidence: Evidence, measures: Sequence[Measure], level: str) -
         .drop("of_level", *(f"{end}_share" for end in ENDS))
         .sort("measure_id", "organisation_code")
     )
+
+
+@dataclass(frozen=True)
+class Per1000:
+    """Inhalers' kg CO2e per 1,000 registered people over the period, the people (their mean list), and of which months."""
+
+    kg: Interval | None
+    people: float | None
+    words: str
+
+
+def per_1000(evidence: Evidence, level: str) -> Mapping[str, Per1000]:
+    """Organisation of a level → what the measure PER_1000 says of it: one figure for every page and command."""
+    carried = pl.col("is_carried") & pl.col("month").is_in(evidence.period.held)
+    moved = set(evidence.list_sizes.filter(carried)["practice_code"]) if level == "practice" else set()
+    found = {}
+    for row in period_values(evidence, chosen_measures(evidence, [PER_1000]), level).collect().to_dicts():
+        people = None if row["denominator"] is None else float(row["denominator"])
+        kg = None if row["value"] is None else Interval(row["low"], row["value"], row["high"])
+        is_moved = row["organisation_code"] in moved
+        words = f"mean list of the period{', some months carried forward' if is_moved else ''}"
+        found[row["organisation_code"]] = Per1000(kg, people, words)
+    return found
 
 
 def daily_values(evidence: Evidence, measures: Sequence[Measure], level: str) -> pl.DataFrame:

@@ -7,12 +7,14 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
-from prescarbon.model.measures.trend import dispensing_days, last_year, per_dispensing_day, rolling_year
+from prescarbon.model.measures.trend import dispensing_days, last_year, per_dispensing_day
+from prescarbon.model.period import count_of, months_on
 from prescarbon.pipeline.evidence import everyone, gather
 from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.scope import organisations_in_scope
-from prescarbon.pipeline.series import BY, chosen_measures, signals_of
+from prescarbon.pipeline.series import BY, chosen_measures, signals_of, whole_only
 from prescarbon.tables.organisations import LEVELS, PLACE
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 
 def trend(
@@ -27,7 +29,8 @@ def trend(
     evidence = gather(everyone(config), last_month=last_month, is_light=True)
     (one,) = chosen_measures(evidence, [measure])
     each_month = evidence.measure([one], [level], [(m, m) for m in evidence.months])
-    monthly = each_month.lazy().with_columns(month="period_end")
+    years = evidence.measure([one], [level], [(months_on(m, 1 - MONTHS_IN_YEAR), m) for m in evidence.months])
+    monthly = whole_only(each_month.lazy()).with_columns(month="period_end")
     shown = organisations_in_scope(config, evidence.reference, evidence.memberships, level)
     if shown is not None:
         monthly = monthly.filter(pl.col("organisation_code").is_in(shown))
@@ -36,11 +39,7 @@ def trend(
     days = dispensing_days(evidence.months[0], evidence.months[-1])
     series = last_year(per_dispensing_day(monthly.drop("period_start", "period_end"), days), BY)
     found = signals_of(series, one, len(evidence.months)).join(
-        rolling_year(monthly.select(*BY, "month", "numerator", "denominator"), BY).select(
-            *BY, "month", "rolling_numerator", "rolling_denominator", "rolling_value"
-        ),
-        on=[*BY, "month"],
-        how="left",
+        _rolling_years(years.lazy()), on=[*BY, "month"], how="left"
     )
     rows = found.sort("organisation_code", "month").collect().to_dicts()
     if not rows:
@@ -48,3 +47,13 @@ def trend(
             f"no {level} {organisation or ''} is in the loaded months.", remedy="Check --level and the code."
         )
     return rows
+
+
+def _rolling_years(years: pl.LazyFrame) -> pl.LazyFrame:
+    """organisation_code, level, measure_id, month, rolling_value?, rolling_months: the year that ends in each month.
+
+    The measure's own value over those twelve months; null, and only counted, where they are not whole.
+    """
+    return whole_only(years).select(
+        *BY, month="period_end", rolling_value="value", rolling_months=count_of("months_held", "months")
+    )

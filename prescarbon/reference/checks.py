@@ -17,7 +17,7 @@ from prescarbon.reference.definitions import (
     unknown_shares,
 )
 from prescarbon.reference.formulary import formulary_sheet
-from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, read_codes
+from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, SuccessorRow, circles, read_codes
 from prescarbon.reference.measures import gather_measures
 from prescarbon.reference.switches import gather_switches
 from prescarbon.reference.wording import gather_wording
@@ -63,7 +63,12 @@ def find_faults(reference: Reference) -> list[Fault]:
 def _local_faults(reference: Reference, known: list[Fault]) -> list[Fault]:
     """Faults of the user's own files, each by itself and against the definitions."""
     files, local = reference.files, reference.local
-    named = ((local.excluded_products, ExcludedRow), (local.campaigns, CampaignRow), (local.kpi_returns, ReturnRow))
+    named = (
+        (local.excluded_products, ExcludedRow),
+        (local.campaigns, CampaignRow),
+        (local.kpi_returns, ReturnRow),
+        (local.successors, SuccessorRow),
+    )
     sheets = [files.sheet(file, model) for file, model in named if file]
     sheets += [formulary_sheet(files, local.formulary)] if local.formulary else []
     sheets += [reference.set_sheet(file.stem) for file in reference.imported]
@@ -75,6 +80,8 @@ def _local_faults(reference: Reference, known: list[Fault]) -> list[Fault]:
             against.append(partial(reference.unknown_rules, sheet))
         if not sheet.faults and sheet.model is ReturnRow:
             against.append(partial(reference.unknown_kpis, sheet))
+        if not sheet.faults and sheet.model is SuccessorRow:
+            against.append(partial(circles, sheet))
     if local.formulary:
         against.append(lambda: gather_switches(files, local.formulary)[1])
     return faults + _proven(against, known + faults)

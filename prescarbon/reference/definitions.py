@@ -24,6 +24,8 @@ from prescarbon.reference.local import (
     ExcludedRow,
     LocalFiles,
     ReturnRow,
+    SuccessorRow,
+    circles,
     read_codes,
     unknown_cells,
     unknown_rules,
@@ -201,6 +203,16 @@ class Reference:
         refuse(self.unknown_kpis(sheet), InputError)
         return rows.lazy()
 
+    @cached_property
+    def successors(self) -> pl.LazyFrame:
+        """practice_code, successor_code, merged_on?: who took over from a closed practice; no rows without a file."""
+        if self.local.successors is None:
+            return pl.LazyFrame(schema=schema_of(SuccessorRow))
+        sheet = self.files.sheet(self.local.successors, SuccessorRow)
+        rows = rows_of(sheet, InputError)
+        refuse(circles(sheet), InputError)
+        return rows.lazy()
+
     def codes_in(self, file: Path) -> tuple[str, ...]:
         """The codes of a list that the scope names ("file:codes.txt").
 
@@ -329,7 +341,8 @@ def reference_of(config: Config) -> Reference:
 def unchecked_reference(config: Config) -> Reference:
     """The same, whatever the configuration names in it."""
     lists = tuple(Path(entry.removeprefix("file:")) for entry in config.scope if entry.startswith("file:"))
-    local = LocalFiles(config.formulary, config.excluded_products, config.campaigns, config.kpi_returns, lists)
+    own = (config.formulary, config.excluded_products, config.campaigns, config.kpi_returns, config.successors)
+    local = LocalFiles(*own, lists)
     return read_reference(config.reference, imported_sets(config.home), local)
 
 

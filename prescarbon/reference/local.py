@@ -1,6 +1,6 @@
-"""The user's own files: products off the list, campaigns, KPI returns, the log of actions, lists of codes."""
+"""The user's own files: products off the list, campaigns, KPI returns, successors, the log of actions, lists of codes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +50,16 @@ class ReturnRow(Row):
     value: Number
 
 
+class SuccessorRow(Row):
+    """A practice that closed and the practice that took its people over; merged_on empty: the day after it closed."""
+
+    MAY_BE_EMPTY = True
+    KEY = ("practice_code",)
+    practice_code: Organisation
+    successor_code: Organisation
+    merged_on: Date | None
+
+
 class ActionRow(Row):
     """What a practice began, when, and whose role owns it: ACTIONS_SCHEMA."""
 
@@ -63,18 +73,20 @@ class ActionRow(Row):
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """The user's own files about switches and KPIs; None where there is none. Lists of codes: what the scope names."""
+    """The user's own files about switches, KPIs and practices; None where there is none. Lists of codes: what the scope names."""
 
     formulary: Path | None = None
     excluded_products: Path | None = None
     campaigns: Path | None = None
     kpi_returns: Path | None = None
+    successors: Path | None = None
     code_lists: tuple[Path, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Those that the user names."""
-        named = (self.formulary, self.excluded_products, self.campaigns, self.kpi_returns, *self.code_lists)
+        own = (self.formulary, self.excluded_products, self.campaigns, self.kpi_returns, self.successors)
+        named = (*own, *self.code_lists)
         return tuple(file for file in named if file is not None)
 
 
@@ -87,6 +99,25 @@ def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str
 def unknown_rules(sheet: Sheet, rule_ids: Collection[str]) -> list[Fault]:
     """A fault for each rule_id of a sheet that is no rule."""
     return unknown_cells(sheet, "rule_id", rule_ids, "is no rule of reference/switches")
+
+
+def circles(sheet: Sheet) -> list[Fault]:
+    """A fault for each practice whose successors lead back to it."""
+    rows = sheet.numbered.select("line", "practice_code", "successor_code").rows()
+    next_of = {code: successor for _, code, successor in rows}
+    return [
+        Fault(sheet.name, line, "successor_code", successor, f"leads back to {code}")
+        for line, code, successor in rows
+        if code in _line_from(code, next_of)
+    ]
+
+
+def _line_from(code: str, next_of: Mapping[str, str]) -> list[str]:
+    """The successors of a practice one after the other, each once."""
+    line: list[str] = []
+    while (code := next_of.get(code, "")) and code not in line:
+        line.append(code)
+    return line
 
 
 def read_actions_log(file: Path, rule_ids: Collection[str]) -> pl.LazyFrame:

@@ -24,7 +24,7 @@ MEASURE_VALUES = Table(
         Column(
             "denominator",
             EXACT,
-            "What it is divided by (people: the mean list of the months loaded); null where it is a plain sum.",
+            "What it is divided by (people: the mean list of the months that count); null where it is a plain sum.",
             "the measure's",
             may_be_null=True,
         ),
@@ -45,6 +45,14 @@ MEASURE_VALUES = Table(
             "Share of items with a factor (and a list size, where it divides by one); null where neither is needed.",
             "0–1",
             may_be_null=True,
+        ),
+        Column("months", pl.Int64, "Calendar months from period_start to period_end.", "months"),
+        Column(
+            "months_held",
+            pl.Int64,
+            "Those of them in which the organisation reported whole (and, per person, with a list size); fewer than months is "
+            "no whole period: never ranked or judged.",
+            "months",
         ),
         Column("gate", GATES, "ranked, shown (too few or too short to rank) or listed."),
     ),

@@ -82,11 +82,11 @@ def values(footprint: pl.LazyFrame, products: pl.LazyFrame, practices: dict[str,
     """(organisation, measure) → row, practices under their sub-ICB location and themselves."""
     members = pl.LazyFrame(
         [
-            (p, month, code, level, "GP practice")
+            (p, month, code, level, "GP practice", True)
             for p, ccg in practices.items()
             for code, level in ((p, "practice"), (ccg, "sub-icb"))
         ],
-        schema=["practice_code", "month", "organisation_code", "level", "setting"],
+        schema=["practice_code", "month", "organisation_code", "level", "setting", "is_due"],
         orient="row",
     )
     measures = [m for m in read_reference(REFERENCE).measures if m.id in PUBLISHED]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from prescarbon.manifest import RunManifest
+from prescarbon.model.period import Period
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Page
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval
@@ -82,7 +83,7 @@ def pcn(name: str) -> PcnPage:
 def ics(name: str) -> IcsPage:
     row = GroupRow("U00001", name, "pcn/x.html", 1, SOME_KG, 1.0, 1.0, None)
     return IcsPage(
-        period=(date(2026, 1, 1),),
+        period=Period.ending(date(2026, 1, 1), 12, [date(2026, 1, 1)]),
         inhaler_kg=SOME_KG,
         kg_per_1000=None,
         total_kg=SOME_KG,

@@ -167,7 +167,7 @@ def test_an_organisation_that_is_not_there_is_one_sentence(home):
     assert "no practice K81001 is in the loaded months" in run(
         home, "trend", "saba", "--organisation", "K81001", code=3
     )
-    assert "no practice K81001 has rows" in run(home, "change", "--organisation", "K81001", code=3)
+    assert "no practice K81001 reported in the same months" in run(home, "change", "--organisation", "K81001", code=3)
 
 
 def returns(name: str, value: float) -> Path:

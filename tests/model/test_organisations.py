@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from prescarbon.errors import InputError
-from prescarbon.model.organisations import date_practices, in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.organisations import date_practices, in_scope, practices_in_force
+from prescarbon.model.people import list_sizes_for
 from prescarbon.tables.organisations import LIST_SIZES, PCN_MEMBERSHIPS, PRACTICE_SNAPSHOTS, PRACTICES, SUB_ICB_PARENTS
 from prescarbon.tables.schema import FOREVER
-from tests.frames import rows_of
+from tests.frames import NO_LINKS, rows_of
 from tests.oracle import practices_in_one_month
 
 PARENTS = SUB_ICB_PARENTS.empty()
@@ -157,7 +158,7 @@ def test_list_sizes_carry_forward_never_back():
         is_carried=False,
     )
     months = [date(2021, 3, 1), date(2020, 12, 1), date(2021, 2, 1), date(2021, 1, 1)]
-    assert list_sizes_for(sizes, months).collect().rows() == [
+    assert list_sizes_for(sizes, months, PRACTICES.empty(), NO_LINKS).collect().rows() == [
         ("E81001", date(2020, 12, 1), None, False, None),  # only later ones exist: unknown
         ("E81001", date(2021, 1, 1), 1000, False, date(2021, 1, 1)),
         ("E81001", date(2021, 2, 1), 1000, True, date(2021, 1, 1)),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from prescarbon.config import Config
+from prescarbon.model.period import Period
 from prescarbon.pack import write as outputs
 from prescarbon.pack.england import england_figures
 from prescarbon.pack.ics import gases
@@ -26,20 +27,21 @@ def evidence(home, tmp_path_factory) -> Evidence:
 
 def test_england_is_every_prescriber_together(evidence):
     """Where the scope is all there is, England is the sum of its practices."""
-    period = evidence.months[-12:]
+    period = evidence.period
     everyone = replace(evidence.config, scope=("all",))
     pages = make_views(gather(everyone, months=24)).pages
     england = england_figures(evidence, period, practices=12)
     kilograms, devices = sum(p.inhaler_kg.central for p in pages), sum(p.inhalers for p in pages)
     assert england.kg_per_inhaler == pytest.approx(kilograms / devices)
-    people = evidence.list_sizes.filter(month=period[-1])["patients"].sum()
+    people = evidence.list_sizes.filter(month=period.last)["patients"].sum()
     assert england.kg_per_1000 == pytest.approx(kilograms / people * 1000)
 
 
 def test_part_of_england_is_no_england(evidence):
-    assert england_figures(evidence, evidence.months[-12:]) is None
-    assert england_figures(evidence, evidence.months[-12:], practices=10_000) is None
-    assert england_figures(evidence, (), practices=1) is None
+    assert england_figures(evidence, evidence.period) is None
+    assert england_figures(evidence, evidence.period, practices=10_000) is None
+    young = Period.ending(evidence.months[0], 12, evidence.months)
+    assert (young.count, england_figures(evidence, young, practices=1)) == ("1 of 12 months", None)
 
 
 def test_england_and_what_an_earlier_run_said_stand_on_the_pages(home, tmp_path, monkeypatch):

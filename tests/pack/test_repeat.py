@@ -168,12 +168,12 @@ def test_from_takes_every_setting_from_the_manifest(
 
 
 def test_a_month_loaded_since_in_a_gap_is_no_quiet_change(config: Config, small: Path, tmp_path: Path) -> None:
-    """The run read 2026-01 and the month before the gap; with the gap filled the same count of months is another run."""
+    """The run read 2026-01 and the month before the gap; with the gap filled the same calendar months are another run."""
     home = shutil.copytree(small, tmp_path / "home")
     gap = home / "months" / "2025-12.json"
     kept = gap.read_bytes()
     gap.unlink()
-    pack = write_report(replace(config, home=home), months=2)
+    pack = write_report(replace(config, home=home), months=3)
     assert said(pack)["months"] == ["2025-11", "2026-01"]
     gap.write_bytes(kept)
     with pytest.raises(InputError, match="not as it was is month 2025-12, loaded since"):

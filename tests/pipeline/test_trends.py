@@ -89,7 +89,8 @@ def test_every_practice_is_judged_in_neutral_words(home, measure, peers):
     found = rows(home, "compare", measure, "--peers", peers)
     assert len(found) == 12
     assert {r["verdict"] for r in found} <= {"lower than most", "about the same as others", "higher than most", None}
-    assert all((r["verdict"] is None) == (r["gate"] == "listed") for r in found)
+    is_group_small = peers == "pcn"  # four practices each: nobody is judged by three others
+    assert all((r["verdict"] is None) == (is_group_small or r["gate"] == "listed") for r in found)
 
 
 @pytest.mark.parametrize("measure", ["kg_per_inhaler", "saba"])

@@ -24,7 +24,7 @@ from prescarbon.reference.documents import read_document, shape_document
 from prescarbon.reference.factor_rows import OwnSetRow, PublishedRow
 from prescarbon.reference.files import find_reference
 from prescarbon.reference.formulary import FormularyRow
-from prescarbon.reference.local import ActionRow, CampaignRow, ExcludedRow, ReturnRow, read_actions_log
+from prescarbon.reference.local import ActionRow, CampaignRow, ExcludedRow, ReturnRow, SuccessorRow, read_actions_log
 from prescarbon.reference.measure_keys import CodeListRow, MeasurePart
 from prescarbon.reference.rule_keys import GuardsPart, RulePart
 from prescarbon.reference.sheets import read_sheet
@@ -32,7 +32,7 @@ from prescarbon.reference.sheets import read_sheet
 ROOT = find_reference()
 PARTS = (
     "sources", "corrections", "plausible", "measures", "switches", "targets", "kpis", "places", "blmk", "wording",
-    "excluded", "campaigns", "kpi_returns", "products", "not_inhalers", "without_factor", "code_changes",
+    "excluded", "campaigns", "kpi_returns", "successors", "products", "not_inhalers", "without_factor", "code_changes",
     "series", "gwp100", "components", "shared_keys", "sha256",
 )  # fmt: skip
 
@@ -44,6 +44,7 @@ OWN_ROWS: dict[type[Row], dict[str, str]] = {
         "organisation_code": "QHG", "level": "icb", "period_start": "2026-01-01", "period_end": "2026-03-01",
         "kpi_id": "inhaler-carbon", "value": "1.5",
     },
+    SuccessorRow: {"practice_code": "K81001", "successor_code": "K81002", "merged_on": "2025-10-01"},
     ActionRow: {"practice_code": "K81001", "rule_id": "BR01", "started": "2026-03-01", "owner_role": "PCN pharmacist"},
     OwnSetRow: {
         "key": "0301011R0BEAIAP", "product_name": "Ventolin", "kg_co2e": "20", "scope": "life", "gwp_basis": "AR6",
@@ -117,7 +118,7 @@ def test_a_missing_an_odd_and_a_doubled_column_are_named_and_an_empty_file_too(m
 
 MAY_BE_EMPTY = {
     *("NotInhalerRow", "WithoutFactorRow", "CodeChangeRow", "DoseRow", "BrandMixRow"),
-    *("ExcludedRow", "CampaignRow", "ReturnRow", "ActionRow"),
+    *("ExcludedRow", "CampaignRow", "ReturnRow", "SuccessorRow", "ActionRow"),
 }
 
 
@@ -494,6 +495,7 @@ def test_every_file_is_read_once(folder, monkeypatch):
 OWN_FILES = {
     "excluded_products": ("excluded", ExcludedRow), "campaigns": ("campaigns", CampaignRow),
     "kpi_returns": ("kpi_returns", ReturnRow), "formulary": ("switches", FormularyRow),
+    "successors": ("successors", SuccessorRow),
 }  # fmt: skip
 
 
@@ -534,6 +536,7 @@ def test_a_good_own_file_is_read(tmp_path, key):
         ("kpi_returns", ReturnRow, "period_end", "2025-12-01", "ends before it begins"),
         ("excluded_products", ExcludedRow, "bnf_code", "Easyhaler", "is no BNF presentation code"),
         ("excluded_products", ExcludedRow, "off_to", "2025-06-30", "ends before it begins"),
+        ("successors", SuccessorRow, "successor_code", "K81001", "leads back to K81001"),
     ],
 )
 def test_an_own_file_may_name_only_what_there_is(tmp_path, key, model, column, value, reason):

@@ -5,7 +5,9 @@ import polars as pl
 import pytest
 
 from prescarbon.manifest import RunManifest
+from prescarbon.model.period import Period
 from prescarbon.pack.figures import build_figures
+from prescarbon.pipeline.series import Per1000
 from prescarbon.reference.definitions import read_reference
 from prescarbon.report.faces import charts
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
@@ -73,20 +75,25 @@ WORDS = read_reference().wording
 HTML = HtmlPages(MANIFEST, WORDS)
 
 
-def the_page(name: str = "Test surgery", sizes: dict | None = None):
+PERIOD = Period.ending(date(2026, 1, 1), 12, [date(2025, 12, 1), date(2026, 1, 1)])
+
+
+def the_page(name: str = "Test surgery", people: dict | None = None):
     practices = {
         "K81001": {"practice_name": name, "setting": "GP practice", "pcn_name": "A PCN", "sub_icb_code": "M1J4Y"}
     }
-    (figures,) = build_figures(FOOT, {"0301011R0BEAIAP": HOSTILE}, practices, sizes or {}, INTERVALS)
+    (figures,) = build_figures(FOOT, {"0301011R0BEAIAP": HOSTILE}, practices, people or {}, INTERVALS, PERIOD)
     return PracticePage(**vars(figures))
 
 
 def test_headlines_by_hand():
-    page = the_page(sizes={"K81001": (2000, "list size of that month")})
+    per_1000 = Per1000(Interval(165, 182, 194), 2000, "mean list of the period")
+    page = the_page(people={"K81001": per_1000})
     assert page.inhaler_kg == Interval(330, 364, 388)
     assert page.inhalers == 13  # 12 + 200 doses ÷ 200
     assert page.kg_per_inhaler.central == 364 / 13
-    assert page.kg_per_1000.central == 364 / 2
+    assert (page.kg_per_1000.central, page.list_size) == (182, 2000)
+    assert page.period.count == "2 of 12 months"
     assert page.covered_inhaler_items == 11 / 15
     assert page.covered_gbp == pytest.approx((18 + 1.5 + 60) / 119.5)
 
@@ -118,7 +125,7 @@ def test_hostile_text_neither_runs_nor_breaks_out():
     assert HTML.index([IndexRow(the_page(HOSTILE), "practice/x.html")], TOTALS, {}).count("<script>alert") == 0
 
 
-TOTALS = Totals((date(2026, 1, 1),), None, None, Decimal(1), 1)
+TOTALS = Totals(PERIOD, None, None, Decimal(1), 1)
 
 
 def test_pages_need_no_network_and_come_out_the_same_each_time():

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import openpyxl
 
+from prescarbon.pipeline.series import Per1000
 from prescarbon.report.faces.sheets import practice_sheets
 from prescarbon.report.faces.workbook import write_workbook
+from prescarbon.report.views.numbers import Interval
 from tests.report.test_practice_page import HOSTILE, MANIFEST, WORDS, the_page
 
 
@@ -18,7 +20,7 @@ def cells(sheet) -> list:
 
 
 def test_the_workbook_holds_the_numbers_of_the_page(tmp_path):
-    page = the_page(sizes={"K81001": (2000, "")})
+    page = the_page(people={"K81001": Per1000(Interval(165, 182, 194), 2000, "")})
     rows = {row[0].value: row for row in written(tmp_path / "a.xlsx", page)["Summary"].iter_rows(min_row=3)}
     assert rows["Inhalers"][1].value == page.inhaler_kg.central
     assert rows["Per inhaler"][1].value == page.kg_per_inhaler.central

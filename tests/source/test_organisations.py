@@ -9,12 +9,14 @@ import pytest
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
-from prescarbon.model.organisations import FOREVER, in_scope, list_sizes_for, practices_in_force
+from prescarbon.model.organisations import FOREVER, in_scope, practices_in_force
+from prescarbon.model.people import list_sizes_for
 from prescarbon.pipeline.scope import expand_scope, read_practices
 from prescarbon.reference.definitions import read_reference, reference_of
 from prescarbon.source.organisation_files import kind_of, read_organisation_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.organisations import read_list_sizes, read_practice_traits
+from tests.frames import NO_LINKS
 
 EPRACCUR_ROW = (
     '"E81001","A PRACTICE","Y61","QHG","","","","","","MK1 1AA","19740401","","A","B","M1J4Y","20210401","",'
@@ -138,7 +140,7 @@ def test_four_practices_of_2017_with_their_commissioner_then_and_now(home: Path)
 
     assert commissioners("as then") == ["03A", "03A", "11M", "11M"]
     assert commissioners("as now") == ["X2C4Y", "X2C4Y", "11M", "11M"]
-    sizes = list_sizes_for(read_list_sizes(home), [date(2017, 9, 1), date(2017, 11, 1)]).collect()
+    sizes = list_sizes_for(read_list_sizes(home), [date(2017, 9, 1), date(2017, 11, 1)], practices, NO_LINKS).collect()
     dalton = (
         sizes.filter(pl.col("practice_code") == "B85010").select("month", "patients", "is_carried", "from_month").rows()
     )

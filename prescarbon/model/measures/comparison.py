@@ -21,6 +21,7 @@ DEVICES_TO_SHOW = 25
 VERDICTS = pl.Enum(["lower than most", "about the same as others", "higher than most"])
 
 WINSORISED = 0.1  # at each end
+ORGANISATIONS_TO_JUDGE = 10  # of fewer, a tenth at each end is nobody: one of them would set the limits it is held to
 LIMIT_95, LIMIT_998 = 1.959964, 3.090232  # standard normal
 SCRATCH = ("is_in", "y", "target", "s2", "sd")
 NOISE = 1e-9  # a z-score within rounding of the limit is not beyond it
@@ -53,7 +54,7 @@ def funnel_of_proportions(values: pl.LazyFrame, by: Sequence[str], winsorised: f
 
     values   by… (measure and period), numerator, denominator, gate; 0 ≤ numerator ≤ denominator. Extra columns are kept
     returns  values plus value?, pooled, phi, tau_squared (of the group), z? and verdict? (over-dispersed; null where
-             the gate is listed), low_95, high_95, low_998, high_998 (limits at this denominator, in shares 0–1)
+             the gate is listed or the group is smaller than ORGANISATIONS_TO_JUDGE), low_95, high_95, low_998, high_998 (limits at this denominator, in shares 0–1)
     method   module docstring. Organisations with the gate listed take no part in pooled, φ and τ²
     """
     is_in = (pl.col("gate") != "listed") & (pl.col("denominator") > 0)
@@ -130,7 +131,7 @@ def _over_dispersed(scaled: pl.LazyFrame, by: Sequence[str], winsorised: float) 
     quantiles = [raw.filter(is_in).quantile(q, "linear").over(group) for q in (winsorised, 1 - winsorised)]
     weights, squared = _sum(weight.filter(is_in)), _sum((weight**2).filter(is_in))
     tau_squared = between_variance(pl.col("phi"), pl.col("n"), weights.over(group), squared.over(group))
-    is_judged = is_in & (pl.col("n") > 1)
+    is_judged = is_in & (pl.col("n") >= ORGANISATIONS_TO_JUDGE)
     return (
         scaled.with_columns(raw_z=(pl.col("y") - pl.col("target")) / pl.col("s2").sqrt(), n=is_in.sum().over(group))
         .with_columns(phi=(_sum(raw.clip(*quantiles).pow(2).filter(is_in)) / is_in.sum()).over(group))

@@ -1,4 +1,4 @@
-"""Monthly series: per dispensing day, rolling twelve months, last year's month, and XmR limits with four signals.
+"""Monthly series: per dispensing day, last year's month, and XmR limits with four signals.
 
 Method. Process limits are mean ± 2.66 × mean moving range, all points included, as in the Making Data Count Excel
 tools (NHS England; NHSRplotthedots, vignette "Deviations from Excel defaults"). The four rules are theirs, with the
@@ -55,35 +55,6 @@ def per_dispensing_day(series: pl.LazyFrame, days: pl.LazyFrame, value: str = "v
     """
     return series.join(days, on="month", how="left", validate="m:1").with_columns(
         (pl.col(value).cast(pl.Float64) / pl.col("dispensing_days")).alias(f"{value}_per_day")
-    )
-
-
-def rolling_year(series: pl.LazyFrame, by: Sequence[str] = BY) -> pl.LazyFrame:
-    """The level: sums and share over the twelve months that end in each month.
-
-    series   by…, month, numerator, denominator; a 0/0 month adds nothing
-    returns  by…, month, months (known, in the window), rolling_numerator, rolling_denominator, rolling_value: all null until
-             there are twelve months, or where the denominator is 0. Never put these on an XmR chart: each shares eleven
-             months with the next, so `find_signals` refuses them
-    """
-    terms = ("numerator", "denominator")
-    is_whole = pl.col("months") == MONTHS_IN_YEAR
-    return (
-        series.sort(*by, "month")
-        .rolling("month", period=f"{MONTHS_IN_YEAR}mo", group_by=list(by))
-        .agg(
-            pl.col("numerator").count().cast(pl.Int64).alias("months"),
-            *(pl.col(t).sum().alias(f"rolling_{t}") for t in terms),
-        )
-        .with_columns(pl.when(is_whole).then(f"rolling_{t}").alias(f"rolling_{t}") for t in terms)
-        .with_columns(rolling_value=share("rolling_numerator", "rolling_denominator"))
-    )
-
-
-def share(numerator: str, denominator: str) -> pl.Expr:
-    """Numerator ÷ denominator as a float; null where the denominator is 0, because 0/0 says nothing."""
-    return pl.when(pl.col(denominator) != 0).then(
-        pl.col(numerator).cast(pl.Float64) / pl.col(denominator).cast(pl.Float64)
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from prescarbon.errors import DefinitionError
 from prescarbon.model.activity import MANY_DEVICES_AN_ITEM, in_force
 from prescarbon.model.measures.definition import Conditions, Measure, Term, Values
+from prescarbon.model.period import calendar_months
 from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.measures import MEASURE_VALUES
 from prescarbon.tables.organisations import MEASURE_LEVELS
@@ -43,13 +44,15 @@ def run_measures(
 
     footprint    table FOOTPRINT; also the rows by which a code's quantity in a month is judged, whatever the setting
     products     table PRODUCTS
-    memberships  practice_code, month, organisation_code, level, setting: each practice under each organisation it is
-                 summed to in that month; a practice without one is in no value
+    memberships  practice_code, month, organisation_code, level, setting, is_due: each practice under each organisation it
+                 is summed to in that month; a practice without one is in no value. A month in which a practice that is due
+                 has no rows is no whole month of its organisation
     list_sizes   table LIST_SIZES
     periods      period_start, period_end (first days of the first and the last month)
     returns      table MEASURE_VALUES, sorted by level, organisation, period and measure: a row for each organisation
-                 with members in the period; without measures none. Value is null at 0/0 and where nothing in the numerator
-                 is known
+                 with members in the period; without measures none. Value is null at 0/0, where nothing in the numerator
+                 is known, and where no member that the measure counts has rows. A practice's people count in the months
+                 in which it has rows, as its items do
     raises       DefinitionError when an id stands twice
     method       docs/explanation/method.md#measures
     """
@@ -60,11 +63,14 @@ def run_measures(
         return pl.LazyFrame(schema=MEASURE_VALUES.schema)
     terms = _terms_of(measures)
     by_practice = sum_terms(terms, footprint, products)
-    loaded = footprint.select("month").unique()
+    reported = footprint.select("practice_code", "month", has_rows=pl.lit(value=True)).unique()
+    in_month = ["organisation_code", "level", "month"]
     members = (
         memberships.filter(pl.col("organisation_code").is_not_null())
         .with_columns(pl.col("setting").cast(pl.String), pl.col("level").cast(MEASURE_LEVELS))
-        .join(loaded, on="month", how="semi")
+        .join(reported, on=["practice_code", "month"], how="left", validate="m:1")
+        .with_columns(pl.col("has_rows").fill_null(value=False))
+        .with_columns(is_whole=(pl.col("has_rows") | ~pl.col("is_due")).all().over(in_month))
         .join(by_practice, on=["practice_code", "month"], how="left", validate="m:1")
         .join(
             list_sizes.select("practice_code", "month", "patients"),
@@ -78,7 +84,7 @@ def run_measures(
         .filter(pl.col("month").is_between("period_start", "period_end"))
         .group_by(ORGANISATION)
         .agg(e for j, m in enumerate(measures) for e in _organisation_sums(f"m{j}", m, terms))
-        .join(_months_loaded(loaded, periods), on=["period_start", "period_end"], how="left", validate="m:1")
+        .with_columns(months=calendar_months("period_start", "period_end"))
     )
     values = [_value(f"m{j}", m).alias(m.id) for j, m in enumerate(measures)]
     return MEASURE_VALUES.admit(
@@ -212,14 +218,22 @@ def _term_sums(name: str, term: Term) -> list[pl.Expr]:
 
 def _organisation_sums(prefix: str, measure: Measure, terms: Sequence[Term]) -> list[pl.Expr]:
     """The measure's sums over an organisation's practices and months of its settings (and with a list, where it divides by one)."""
-    counted = pl.col("setting").is_in(pl.Series(measure.settings).implode()) if measure.settings else pl.lit(value=True)
+    counted = pl.col("has_rows")
+    if measure.settings:
+        counted &= pl.col("setting").is_in(pl.Series(measure.settings).implode())
     within = counted & pl.col("patients").is_not_null() if measure.is_per_patient else counted
+    listed = counted & pl.col("patients").is_not_null()
 
     def total(column: str, mask: pl.Expr) -> pl.Expr:
         return pl.col(column).filter(mask).sum()
 
     named = {"num": measure.numerator, "den": measure.denominator, "cnt": measure.counts}
-    sums = [pl.col("patients").filter(counted).sum().alias(f"{prefix}_patients")]
+    sums = [
+        pl.col("patients").filter(counted).sum().alias(f"{prefix}_patients"),
+        pl.col("month").filter(listed).n_unique().cast(pl.Int64).alias(f"{prefix}_months_listed"),
+        pl.col("month").filter(within & pl.col("is_whole")).n_unique().cast(pl.Int64).alias(f"{prefix}_months_held"),
+        within.any().alias(f"{prefix}_reports"),
+    ]
     for part, term in named.items():
         if term is None or term.sum == "patients":
             continue
@@ -235,26 +249,17 @@ def _organisation_sums(prefix: str, measure: Measure, terms: Sequence[Term]) -> 
     return sums
 
 
-def _months_loaded(loaded: pl.LazyFrame, periods: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        periods.select("period_start", "period_end")
-        .unique()
-        .join(loaded, how="cross")
-        .filter(pl.col("month").is_between("period_start", "period_end"))
-        .group_by("period_start", "period_end")
-        .agg(pl.len().cast(pl.Int64).alias("months_loaded"))
-    )
-
-
 def _value(prefix: str, measure: Measure) -> pl.Expr:
     """One measure's columns of MEASURE_VALUES as a struct."""
-    known = (pl.col(f"{prefix}_num_items") == 0) | (pl.col(f"{prefix}_num_known") > 0)
+    known = pl.col(f"{prefix}_reports") & ((pl.col(f"{prefix}_num_items") == 0) | (pl.col(f"{prefix}_num_known") > 0))
     numerator = pl.when(known).then(pl.col(f"{prefix}_num")).cast(EXACT)
-    patients = pl.col(f"{prefix}_patients").cast(pl.Float64) / pl.col("months_loaded")
+    months_listed = pl.col(f"{prefix}_months_listed")
+    patients = pl.when(months_listed > 0).then(pl.col(f"{prefix}_patients").cast(pl.Float64) / months_listed)
     if measure.denominator is None:
         denominator, divisor = pl.lit(None, EXACT), pl.lit(1.0)
     else:
-        denominator = patients.round(6).cast(EXACT) if measure.is_per_patient else pl.col(f"{prefix}_den").cast(EXACT)
+        summed = patients.round(6) if measure.is_per_patient else pl.col(f"{prefix}_den")
+        denominator = pl.when(f"{prefix}_reports").then(summed).cast(EXACT)
         divisor = pl.when(denominator != 0).then(denominator.cast(pl.Float64))
 
     def ratio(amount: pl.Expr) -> pl.Expr:
@@ -283,6 +288,8 @@ def _value(prefix: str, measure: Measure) -> pl.Expr:
         low.alias("low"),
         high.alias("high"),
         coverage.cast(pl.Float64).alias("coverage"),
+        "months",
+        pl.col(f"{prefix}_months_held").alias("months_held"),
         _gate(prefix, measure, patients).alias("gate"),
     )
 
@@ -290,9 +297,11 @@ def _value(prefix: str, measure: Measure) -> pl.Expr:
 def _gate(prefix: str, measure: Measure, patients: pl.Expr) -> pl.Expr:
     gates = measure.gates
     count = pl.col(f"{prefix}_cnt")
+    months_held = pl.col(f"{prefix}_months_held")
+    is_whole = (months_held == pl.col("months")) & (months_held >= gates.months)
     is_fit = (patients >= gates.list_size).fill_null(value=False) if gates.list_size else pl.lit(value=True)
     return (
-        pl.when(is_fit & (count >= gates.ranked) & (pl.col("months_loaded") >= gates.months))
+        pl.when(is_fit & (count >= gates.ranked) & is_whole)
         .then(pl.lit("ranked"))
         .when(is_fit & (count >= gates.shown))
         .then(pl.lit("shown"))

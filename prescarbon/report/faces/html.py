@@ -6,7 +6,6 @@ a place for each of them. The pictures are drawn once.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from prescarbon.manifest import RunManifest
+from prescarbon.model.period import Period
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces import charts
 from prescarbon.report.faces.safety import page_name
@@ -37,7 +37,7 @@ class IndexRow:
 class Totals:
     """All practices of the index together."""
 
-    period: tuple[date, ...]
+    period: Period
     inhaler_kg: Interval | None
     total_kg: Interval | None
     nic_gbp: Decimal | None

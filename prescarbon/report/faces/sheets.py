@@ -6,7 +6,7 @@ from typing import Any
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.workbook import Sheet
 from prescarbon.report.views.ics import GroupRow, IcsPage
-from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.numbers import Interval, months
 from prescarbon.report.views.parts import Action, Change, Series
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import Hotspot, PracticePage
@@ -36,7 +36,7 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
                 ("Items", page.items, None, None, "items"),
                 ("Net ingredient cost", page.nic_gbp, None, None, "£"),
             ],
-            [f"{page.practice_name} ({page.practice_code})"],
+            [f"{page.practice_name} ({page.practice_code}), {months(page.period)}"],
         ),
         Sheet(
             "Beside others",
@@ -84,7 +84,7 @@ def pcn_sheets(page: PcnPage, words: Wording) -> list[Sheet]:
                 (
                     p.practice_name, p.practice_code, p.list_size, p.inhalers, *interval_cells(p.inhaler_kg),
                     p.kg_per_1000 and p.kg_per_1000.central, p.kg_per_inhaler and p.kg_per_inhaler.central,
-                    next((s.verdict for s in p.strips if s.verdict), "too few to say"),
+                    next((s.verdict for s in p.strips if s.verdict), "too few to say" if p.period.is_whole else p.period.count),
                 )
                 for p in page.practices
             ],

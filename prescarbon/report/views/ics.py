@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from prescarbon.model.period import Period
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, Series, Together
 
@@ -34,7 +35,7 @@ class IcsPage:
     published  ours beside published values, as `measures reconcile` gives them
     """
 
-    period: tuple[date, ...]
+    period: Period
     inhaler_kg: Interval | None
     kg_per_1000: Interval | None
     total_kg: Interval | None

@@ -1,13 +1,15 @@
 """Numbers on pages: an interval, and how kilograms, pounds, counts and months are written everywhere."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from prescarbon.model.period import Period
+
 UNKNOWN = "not known"
 PENNY = Decimal("0.01")
 TONNES_FROM = 100_000.0
+NAMED_MONTHS = 2  # so many missing months are named, more are counted
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,17 @@ def month(value: date) -> str:
     return f"{value:%B %Y}"
 
 
-def months(values: Sequence[date]) -> str:
-    """January 2025 to January 2026 (12 months), or the one month."""
-    if not values:
-        return "no month"
-    first, last = min(values), max(values)
-    if first == last:
-        return month(first)
-    return f"{month(first)} to {month(last)} ({len(values)} months)"
+def months(period: Period) -> str:
+    """February 2025 to January 2026 (12 months); what is held of it: (11 of 12 months: not June 2025), (1 of 12 months)."""
+    if period.first == period.last:
+        return month(period.first)
+    if not period.held:
+        return f"{month(period.first)} to {month(period.last)} ({period.count})"
+    first, last = period.held[0], period.held[-1]
+    span = month(first) if first == last else f"{month(first)} to {month(last)}"
+    gaps = [month(m) for m in period.missing if first < m < last]
+    few = f": not {', '.join(gaps)}" if 0 < len(gaps) <= NAMED_MONTHS else ""
+    return f"{span} ({period.count}{few})"
 
 
 def signed(value: float | None) -> str:

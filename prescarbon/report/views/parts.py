@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from prescarbon.model.period import Period
 from prescarbon.report.views.numbers import Interval
 
 MONTHS_FOR_A_LINE = 6
@@ -78,8 +79,8 @@ class Strip:
 class Change:
     """Two periods and their difference, split into parts that add up exactly."""
 
-    before: tuple[date, ...]
-    after: tuple[date, ...]
+    before: Period
+    after: Period
     kg_before: float
     kg_after: float
     kg_change: float

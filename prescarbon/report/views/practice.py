@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from prescarbon.model.period import Period
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Strip, Together
 
@@ -67,7 +68,7 @@ class PracticeFigures:
     pcn_name: str | None
     pcn_code: str | None
     sub_icb_code: str | None
-    period: tuple[date, ...]
+    period: Period
     inhaler_kg: Interval | None
     kg_per_inhaler: Interval | None
     total_kg: Interval | None

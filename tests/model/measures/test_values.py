@@ -70,12 +70,12 @@ def footprint(text: str, **others: object) -> pl.LazyFrame:
 def members(*practices: str, icb: str = "QHG", setting: str = "GP practice", months: tuple[date, ...] = (JUNE,)):
     return pl.LazyFrame(
         [
-            (p, month, code, level, setting)
+            (p, month, code, level, setting, True)
             for month in months
             for p in practices
             for code, level in ((p, "practice"), (icb, "icb"))
         ],
-        schema=["practice_code", "month", "organisation_code", "level", "setting"],
+        schema=["practice_code", "month", "organisation_code", "level", "setting", "is_due"],
         orient="row",
     )
 
