@@ -15,7 +15,7 @@ IS_INHALER = pl.col("reads_as") != NOT_AN_INHALER
 KEYS = ["month", "practice_code", "bnf_code"]
 MANY_DEVICES_AN_ITEM = 9  # docs/explanation/method.md#quantities; OpenPrescribing's code-month rule has the same bound
 CHEAP_UNIT = 1.5  # a unit at up to 1.5 × (pack price ÷ doses) is a dose, not a device
-DEAR_UNIT = 0.5  # a "capsule" at half a pack's price or more is a pack
+DEAR_UNIT = 0.5  # a "capsule" or a "dose" at half a pack's price or more is a pack, or a device
 
 
 def is_respiratory() -> pl.Expr:
@@ -29,8 +29,10 @@ def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
 
     prescribing  table PRESCRIBING
     returns      month, practice_code, bnf_code, quantity? (units an item; null outside 0301–0303), items,
-                 total_quantity, nic_gbp?, actual_cost_gbp?, rows
+                 total_quantity, nic_gbp?, actual_cost_gbp?, rows, rows_without_nic, and priced_gbp of priced_units: the
+                 rows whose NIC is above 0, since a row without a price or one paid back says nothing of a unit
     """
+    is_priced = pl.col("nic_gbp") > 0
     return (
         prescribing.with_columns(quantity=pl.when(is_respiratory()).then("quantity"))
         .group_by(*KEYS, "quantity")
@@ -39,6 +41,9 @@ def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
             known_sum("nic_gbp"),
             known_sum("actual_cost_gbp"),
             pl.len().cast(pl.Int64).alias("rows"),
+            pl.col("nic_gbp").is_null().sum().cast(pl.Int64).alias("rows_without_nic"),
+            pl.col("nic_gbp").filter(is_priced).sum().alias("priced_gbp"),
+            pl.col("total_quantity").filter(is_priced).sum().alias("priced_units"),
         )
     )
 
@@ -77,12 +82,15 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
         "month", "bnf_code", "device_type", "units_per_device", "doses_per_device", "pack_price_gbp"
     )
     quantity = pl.col("quantity").cast(pl.Float64)
-    unit_price = pl.col("nic_gbp").cast(pl.Float64) / pl.col("total_quantity").cast(pl.Float64)
+    priced_units = pl.when(pl.col("priced_units") > 0).then("priced_units")
+    unit_price = pl.col("priced_gbp").cast(pl.Float64) / priced_units.cast(pl.Float64)
     pack_price = pl.col("pack_price_gbp").cast(pl.Float64)
     doses = pl.col("doses_per_device").cast(pl.Float64)
-    is_whole_devices_of_doses = (doses >= 20) & (quantity >= doses) & (quantity % doses == 0)
+    is_dear = unit_price >= DEAR_UNIT * pack_price
+    is_paid_as_devices = is_dear.fill_null(value=False)  # no price, no witness
+    is_whole_devices_of_doses = (doses >= 20) & (quantity >= doses) & (quantity % doses == 0) & ~is_paid_as_devices
     is_priced_as_doses = (quantity > MANY_DEVICES_AN_ITEM) & (unit_price <= CHEAP_UNIT * pack_price / doses)
-    is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & (unit_price >= DEAR_UNIT * pack_price)
+    is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & is_dear
     reads_as = (
         pl.when(pl.col("quantity").is_null() | pl.col("is_listed"))
         .then(pl.lit(NOT_AN_INHALER))
@@ -101,7 +109,7 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
         .otherwise(pl.lit("devices"))
         .cast(READS_AS)
     )
-    sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows"]
+    sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows", "rows_without_nic"]
     return (
         reduced.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
         .join(listed, on="bnf_code", how="left", validate="m:1")
