@@ -7,7 +7,6 @@ from datetime import date
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER, is_respiratory
-from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.organisations import list_sizes_for
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
@@ -39,8 +38,7 @@ def england_figures(
     config, reference = evidence.config, evidence.reference
     respiratory = Store(config.home).scan(period).filter(is_respiratory()).with_columns(practice_code=pl.lit("England"))
     activity = reduce_and_read(respiratory, reference).filter(IS_INHALER)
-    prices = base_prices(activity.lazy(), config.base_months)
-    footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, prices)
+    footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, evidence.prices.table.lazy())
     known = footprint.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
     sums = known.select(
         pl.col("kg_co2e").sum().cast(pl.Float64), exact_sum("devices", DEVICE_DECIMALS).alias("devices")
