@@ -116,16 +116,19 @@ def test_a_suspect_row_stays_apart_and_nothing_is_dropped():
     assert str(found["nic_gbp"].sum()) == "108.00"
 
 
-def test_a_row_without_a_price_does_not_make_the_others_cheap():
-    """Two rows of 200 × 1, one at £160 and one whose £ are not in the data: £0.80 a unit, not £0.40."""
+def test_each_row_is_read_by_its_own_price():
+    """200 at £0.80 are inhalers, at £0.0075 doses; a row without a price, or paid back, does not make the others cheap."""
     found = activity(f"""
         bnf_code   | quantity | items | nic_gbp
         {VENTOLIN} | 200      | 1     | 160.00
+        {VENTOLIN} | 200      | 1     | 1.50
         {VENTOLIN} | 200      | 1     |
         {VENTOLIN} | 200      | 1     | -160.00
     """).collect()
-    assert found.select("reads_as", "rows", "rows_without_nic").rows() == [("many devices", 3, 1)]
-    assert str(found["nic_gbp"].item()) == "0.00"  # £160 and £160 paid back: known, and nothing
+    assert found.select("reads_as", "rows", "rows_without_nic", pl.col("nic_gbp").cast(pl.Float64)).rows() == [
+        ("many devices", 1, 0, 160.0),
+        ("doses", 3, 1, 1.5 - 160),
+    ]
 
 
 def test_quantities_of_bnf_0301_to_0303_stay_apart_and_others_do_not():

@@ -41,7 +41,7 @@ def write_slide(file: Path, page: IcsPage, manifest: RunManifest, words: Wording
     heads = (
         ("Inhalers, twelve months", page.inhaler_kg),
         ("Inhalers per 1,000 people", page.kg_per_1000),
-        ("Other medicines by spend, order of magnitude", rough(page.other_kg)),
+        ("Other medicines by spend, about", rough(page.other_kg)),
     )
     for at, (name, interval) in enumerate(heads):
         _card(slide, 0.4 + at * 2.75, name, interval)
