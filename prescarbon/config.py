@@ -68,6 +68,16 @@ def _address(text: str) -> str:
     return text
 
 
+def _whole_months(text: str) -> str:
+    try:
+        last = parse_months(text)[1]
+    except DefinitionError as error:
+        raise ValueError(f"is no period ({str(error).rstrip('.')})") from error
+    if last is None or text.startswith(":"):
+        raise ValueError("names no first or no last month")
+    return text
+
+
 Scope = Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_tidy), Field(strict=False)]
 Filled = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -101,8 +111,10 @@ class Config:
         "Number of joint factor draws behind every interval: 10 to 100,000.", 1000
     )
     coverage_floor: Share = _key("Least share of inhaler items with a factor (0–1); below it a run stops.", 0.9)
-    base_months: Annotated[int, Field(ge=1, le=1200)] = _key(
-        "Months, from the first loaded, whose prices are the constant prices: 1 to 1,200.", 12
+    price_base: Annotated[str, AfterValidator(_whole_months)] | None = _key(
+        'Months whose prices are the constant prices, as "2024-04:2025-03"; unset: the first twelve calendar months that '
+        "the store holds.",
+        None,
     )
     membership: Annotated[str, _among(MEMBERSHIPS)] = _key(
         'Practice memberships "as then" (that month) or "as now".', "as then"

@@ -96,7 +96,7 @@ class OpenStore:
         One row: month × practice × presentation × how its quantity reads. items (prescription items), total_quantity
         (units), nic_gbp and actual_cost_gbp (£), devices (inhalers), kg_low, kg_co2e, kg_high (kg CO2e, the ends are the
         factor's own), method and factor_id. Null where nothing is known, never zero. What is no inhaler takes the prices
-        of the first of these months (`base_months`), so ask for all months at once where they are to be compared.
+        of the base period (`price_base`), whatever months and scope are asked for.
         """
         return self._held(self._told(scope), months).evidence.footprint.lazy()
 

@@ -15,6 +15,9 @@ from prescarbon import __version__
 class RunManifest:
     """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes.
 
+    nic_gbp_…         null where no row has a NIC: unknown is not zero
+    rows_without_nic  rows in scope whose NIC is not in the data
+    price_base        the base period of the constant prices: ConstantPrices.as_manifest
     is_whole  false where the pack holds the pages of some practices or PCNs alone
     """
 
@@ -29,13 +32,15 @@ class RunManifest:
     rows_in: int
     rows_used: int
     rows_rejected: int
-    nic_gbp_in: Decimal
-    nic_gbp_used: Decimal
-    nic_gbp_rejected: Decimal
+    nic_gbp_in: Decimal | None
+    nic_gbp_used: Decimal | None
+    nic_gbp_rejected: Decimal | None
     rows_in_scope: int
-    nic_gbp_in_scope: Decimal
+    nic_gbp_in_scope: Decimal | None
     coverage_by_method: tuple[Mapping[str, Any], ...]
     is_synthetic: bool
+    rows_without_nic: int = 0
+    price_base: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     other_inputs: tuple[Mapping[str, Any], ...] = ()
     kg_by_month: tuple[Mapping[str, Any], ...] = ()

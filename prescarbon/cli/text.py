@@ -109,11 +109,15 @@ def months_table(held: Sequence[dict[str, Any]]) -> str:
     head = f"{'month':8}{'rows in':>12}{'used':>12}{'rejected':>10}{'£ NIC in':>18}{'used':>18}{'rejected':>14}  source"
     lines = [
         f"{m['month']:8}{m['rows_in']:>12,}{m['rows_used']:>12,}{m['rows_rejected']:>10,}"
-        f"{m['nic_gbp_in']:>18,.2f}{m['nic_gbp_used']:>18,.2f}{m['nic_gbp_rejected']:>14,.2f}"
+        f"{_gbp(m, 'nic_gbp_in'):>18}{_gbp(m, 'nic_gbp_used'):>18}{_gbp(m, 'nic_gbp_rejected'):>14}"
         f"  {_whence(m)} {m['file_name']} {m['hash'][:12]}"
         for m in held
     ]
     return "\n".join([head, *lines])
+
+
+def _gbp(month: dict[str, Any], key: str) -> str:
+    return f"{month[key]:,.2f}" if month["rows_without_nic"] < month["rows_used"] else "not in data"
 
 
 def _whence(month: dict[str, Any]) -> str:
@@ -130,6 +134,7 @@ def taken_line(taken: Taken) -> str:
         return f"{taken.file_name}: {taken.status}: {taken.words}"
     words = f"{m.month} {taken.status} from {taken.file_name}: {m.rows_in:,} rows in = {m.rows_used:,} used + {m.rows_rejected:,} rejected"
     pounds = f"NIC £{m.nic_gbp_in:,.2f} in = £{m.nic_gbp_used:,.2f} used + £{m.nic_gbp_rejected:,.2f} rejected"
+    pounds = pounds if m.has_nic else "£ not in the data"
     return "\n  mind: ".join([f"{words}; {pounds}", *m.warnings])
 
 

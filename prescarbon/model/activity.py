@@ -14,8 +14,9 @@ NOT_AN_INHALER = "not an inhaler"
 IS_INHALER = pl.col("reads_as") != NOT_AN_INHALER
 KEYS = ["month", "practice_code", "bnf_code"]
 MANY_DEVICES_AN_ITEM = 9  # docs/explanation/method.md#quantities; OpenPrescribing's code-month rule has the same bound
+PRICE_DECIMALS = 6  # of a row's £ a unit: a dose may cost less than a penny
 CHEAP_UNIT = 1.5  # a unit at up to 1.5 × (pack price ÷ doses) is a dose, not a device
-DEAR_UNIT = 0.5  # a "capsule" at half a pack's price or more is a pack
+DEAR_UNIT = 0.5  # a "capsule" or a "dose" at half a pack's price or more is a pack, or a device
 
 
 def is_respiratory() -> pl.Expr:
@@ -25,20 +26,27 @@ def is_respiratory() -> pl.Expr:
 
 
 def reduce_to_activity(prescribing: pl.LazyFrame) -> pl.LazyFrame:
-    """Sum input rows; respiratory rows stay apart by their quantity, because it says how the quantity reads.
+    """Sum input rows; respiratory rows stay apart by quantity and by price, because these say how the quantity reads.
 
     prescribing  table PRESCRIBING
     returns      month, practice_code, bnf_code, quantity? (units an item; null outside 0301–0303), items,
-                 total_quantity, nic_gbp?, actual_cost_gbp?, rows
+                 unit_price? (£ a unit of the rows; null outside too, and where NIC is not above 0: a row without a price, or
+                 one paid back, says nothing of a unit), total_quantity, nic_gbp?, actual_cost_gbp?, rows, rows_without_nic
     """
+    is_priced = is_respiratory() & (pl.col("nic_gbp") > 0) & (pl.col("total_quantity") > 0)
+    unit_price = pl.col("nic_gbp").cast(pl.Float64) / pl.col("total_quantity").cast(pl.Float64)
     return (
-        prescribing.with_columns(quantity=pl.when(is_respiratory()).then("quantity"))
-        .group_by(*KEYS, "quantity")
+        prescribing.with_columns(
+            quantity=pl.when(is_respiratory()).then("quantity"),
+            unit_price=pl.when(is_priced).then(unit_price.round(PRICE_DECIMALS)),
+        )
+        .group_by(*KEYS, "quantity", "unit_price")
         .agg(
             pl.col("items", "total_quantity").sum(),
             known_sum("nic_gbp"),
             known_sum("actual_cost_gbp"),
             pl.len().cast(pl.Int64).alias("rows"),
+            pl.col("nic_gbp").is_null().sum().cast(pl.Int64).alias("rows_without_nic"),
         )
     )
 
@@ -77,12 +85,14 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
         "month", "bnf_code", "device_type", "units_per_device", "doses_per_device", "pack_price_gbp"
     )
     quantity = pl.col("quantity").cast(pl.Float64)
-    unit_price = pl.col("nic_gbp").cast(pl.Float64) / pl.col("total_quantity").cast(pl.Float64)
+    unit_price = pl.col("unit_price")
     pack_price = pl.col("pack_price_gbp").cast(pl.Float64)
     doses = pl.col("doses_per_device").cast(pl.Float64)
-    is_whole_devices_of_doses = (doses >= 20) & (quantity >= doses) & (quantity % doses == 0)
+    is_dear = unit_price >= DEAR_UNIT * pack_price
+    is_paid_as_devices = is_dear.fill_null(value=False)  # no price, no witness
+    is_whole_devices_of_doses = (doses >= 20) & (quantity >= doses) & (quantity % doses == 0) & ~is_paid_as_devices
     is_priced_as_doses = (quantity > MANY_DEVICES_AN_ITEM) & (unit_price <= CHEAP_UNIT * pack_price / doses)
-    is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & (unit_price >= DEAR_UNIT * pack_price)
+    is_priced_as_packs = (quantity <= MANY_DEVICES_AN_ITEM) & is_dear
     reads_as = (
         pl.when(pl.col("quantity").is_null() | pl.col("is_listed"))
         .then(pl.lit(NOT_AN_INHALER))
@@ -101,7 +111,7 @@ def read_quantities(reduced: pl.LazyFrame, products: pl.LazyFrame, not_inhalers:
         .otherwise(pl.lit("devices"))
         .cast(READS_AS)
     )
-    sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows"]
+    sums = ["items", "total_quantity", "nic_gbp", "actual_cost_gbp", "rows", "rows_without_nic"]
     return (
         reduced.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
         .join(listed, on="bnf_code", how="left", validate="m:1")

@@ -5,7 +5,7 @@ import polars as pl
 from prescarbon.model.activity import IS_INHALER, in_force
 from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.prescribing import FOOTPRINT, METHODS
-from prescarbon.tables.schema import KG, MONTHS_IN_YEAR
+from prescarbon.tables.schema import KG
 
 
 def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFrame:
@@ -31,24 +31,6 @@ def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFram
     )
 
 
-def base_prices(activity: pl.LazyFrame, base_months: int = MONTHS_IN_YEAR) -> pl.LazyFrame:
-    """bnf_code → price_gbp of one unit of quantity: constant prices, so that a price jump is no carbon.
-
-    activity     table ACTIVITY
-    base_months  how many of the earliest loaded months make the base period; a presentation that came later takes
-                 its own first month. The price is Σ NIC ÷ Σ quantity over all practices in the frame.
-    """
-    priced = activity.filter(pl.col("nic_gbp").is_not_null() & (pl.col("total_quantity") > 0))
-    by_month = priced.group_by("bnf_code", "month").agg(pl.col("nic_gbp", "total_quantity").sum())
-    base_end = pl.col("month").min().dt.offset_by(f"{base_months - 1}mo")
-    in_base = by_month.with_columns(
-        base_end=pl.max_horizontal(base_end, pl.col("month").min().over("bnf_code"))
-    ).filter(pl.col("month") <= pl.col("base_end"))
-    return in_base.group_by("bnf_code").agg(
-        price_gbp=pl.col("nic_gbp").sum().cast(pl.Float64) / pl.col("total_quantity").sum().cast(pl.Float64)
-    )
-
-
 def spend_factors(codes: pl.LazyFrame, spend: pl.LazyFrame) -> pl.LazyFrame:
     """bnf_code × valid period → the spend factor with the longest matching BNF prefix (kg CO2e a £)."""
     matches = (
@@ -70,7 +52,7 @@ def estimate_footprint(
     products  table PRODUCTS
     factors   table FACTORS, keys are presentations (kg a device)
     spend     table FACTORS, keys are BNF prefixes (kg a £)
-    prices    bnf_code, price_gbp (£ a unit, constant prices)
+    prices    table PRICES; a presentation without a price has no kilograms by spend
     returns   table FOOTPRINT, sorted by its grain; an inhaler without a factor has null kg and method `unknown`:
               inhalers never take the spend factor, and nothing unknown is zero
     raises    ComputeError when two factors hold for one presentation in one month; `reference check` finds it first
@@ -90,7 +72,7 @@ def estimate_footprint(
     return (
         counted.join(by_device, on=month_and_code, how="left", validate="m:1")
         .join(by_spend, on=month_and_code, how="left", validate="m:1")
-        .join(prices, on="bnf_code", how="left", validate="m:1")
+        .join(prices.select("bnf_code", "price_gbp", "cost"), on="bnf_code", how="left", validate="m:1")
         .with_columns(
             pl.when(IS_INHALER).then(pl.col(k) * pl.col("devices")).otherwise(pl.col(f"{k}_a_gbp") * gbp).alias(k)
             for k in KILOGRAMS
@@ -101,6 +83,8 @@ def estimate_footprint(
             .then(pl.lit("unknown"))
             .when(IS_INHALER)
             .then("key_kind")
+            .when(pl.col("cost") == "actual cost")
+            .then(pl.lit("spend_actual_cost"))
             .otherwise(pl.lit("spend"))
             .cast(METHODS),
             factor_id=pl.when(pl.col("kg_co2e").is_not_null()).then(

@@ -5,7 +5,8 @@ all. So two practices move together, and a rank can be stable although both inte
 
 Distribution. Between low and high, two triangular halves meet at the central value, each with half the probability:
 the central value is the median, low and high are the ends, and where low = central = high nothing is drawn. Factors
-with the same `shared_key` take the same position in every draw.
+with the same `shared_key` take the same position in every draw. Where nothing says which value between the ends is
+likelier (a key that begins with SPAN), only the ends are drawn, each in every second world: the interval is the whole span.
 
 Seeds. The draws of a key come from PCG64 seeded by (seed, BLAKE2b of the key), so that they depend on neither the row
 order, nor the other factors, nor the organisations present.
@@ -25,6 +26,7 @@ from prescarbon.tables.schema import KG
 Floats = npt.NDArray[np.float64]
 
 PERCENTILES = (5, 95)  # docs/explanation/method.md: every printed interval
+SPAN = "span:"  # how the shared key of factors begins whose ends alone are drawn
 GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
 ORGANISATIONS_AT_ONCE = 2_000  # bounds memory: 2,000 × 1,000 draws are 16 MB
 
@@ -33,6 +35,9 @@ def draw_positions(keys: Sequence[str], seed: int, draws: int) -> Floats:
     """(key × draw) positions from -1 (the low end) over 0 (the central value) to 1 (the high end)."""
     positions = np.empty((len(keys), draws))
     for row, key in enumerate(keys):
+        if key.startswith(SPAN):
+            positions[row] = np.where(np.arange(draws) % 2, 1, -1)
+            continue
         digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
         uniform = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).random(draws)
         tail = 1 - np.sqrt(2 * np.minimum(uniform, 1 - uniform))

@@ -11,14 +11,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from prescarbon.errors import InputError
 from prescarbon.pack.folder import read_manifest
-from prescarbon.tables.prescribing import FOOTPRINT
+from prescarbon.tables.prescribing import FOOTPRINT, PRICES
 from prescarbon.tables.products import FACTORS
 from prescarbon.tables.schema import Column, Table
 
 Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 Kilograms = Annotated[float, Field(allow_inf_nan=False)]
 
-COMPARED = ("month", "practice_code", "bnf_code", "total_quantity", "nic_gbp", "kg_co2e", "factor_id")
+COMPARED = ("month", "practice_code", "bnf_code", "kg_co2e", "factor_id")
 READS_AS = Column("reads_as", pl.Enum, "What the quantity counts, in the words of its version.")
 ROWS = Table("footprint", FOOTPRINT.grain, (*(c for c in FOOTPRINT.columns if c.name in COMPARED), READS_AS))
 
@@ -28,6 +28,14 @@ class Input(BaseModel):
 
     month: Month
     hash: str
+
+
+class PriceBase(BaseModel):
+    """The base period of its constant prices."""
+
+    first: Month
+    last: Month
+    months: list[Input]
 
 
 class Said(BaseModel):
@@ -59,6 +67,7 @@ class Run(BaseModel):
     restatements: list[Restatement]
     reference_sha256: str
     version: str
+    price_base: PriceBase | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,13 @@ class Earlier:
 
     rows     of its table FOOTPRINT the columns of ROWS; None where it is not there, or is none
     factors  table FACTORS; None where it is not there, is none, or lacks a factor that the rows name
+    prices   table PRICES; None where it is not there, or is none
     """
 
     run: Run
     rows: pl.DataFrame | None
     factors: pl.DataFrame | None
+    prices: pl.DataFrame | None
 
     @cached_property
     def months(self) -> tuple[date, ...]:
@@ -90,9 +101,9 @@ def read_earlier(pack: Path) -> Earlier | None:
         run = Run.model_validate(read_manifest(pack))
     except ValidationError:
         return None
-    rows, factors = (_table(pack, table) for table in (ROWS, FACTORS))
+    rows, factors, prices = (_table(pack, table) for table in (ROWS, FACTORS, PRICES))
     is_covered = rows is not None and factors is not None and _covers(factors, rows)
-    return Earlier(run, rows, factors if is_covered else None)
+    return Earlier(run, rows, factors if is_covered else None, prices)
 
 
 def _covers(factors: pl.DataFrame, rows: pl.DataFrame) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER, is_respiratory
-from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.values import PRACTICES_OF_ENGLAND
 from prescarbon.model.people import list_sizes_for
 from prescarbon.model.period import Period
@@ -40,8 +39,7 @@ def england_figures(evidence: Evidence, period: Period, *, practices: int = PRAC
         Store(config.home).scan(period.months).filter(is_respiratory()).with_columns(practice_code=pl.lit("England"))
     )
     activity = reduce_and_read(respiratory, reference).filter(IS_INHALER)
-    prices = base_prices(activity.lazy(), config.base_months)
-    footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, prices)
+    footprint = footprint_of(activity, reference, evidence.factors, evidence.spend, evidence.prices.table.lazy())
     counted = footprint.filter(pl.col("devices").is_not_null() & pl.col("kg_co2e").is_not_null())
     sums = counted.select(
         pl.col("kg_co2e").sum().cast(pl.Float64), exact_sum("devices", DEVICE_DECIMALS).alias("devices")

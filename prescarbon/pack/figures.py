@@ -1,6 +1,7 @@
 """The figures of every practice, summed for all practices at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from prescarbon.model.period import Period
 from prescarbon.model.sums import DEVICE_DECIMALS, KILOGRAMS, exact_sum, known_sum
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.series import Per1000, per_1000
+from prescarbon.reference.spend import PRODUCT_WIDTH
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
 
@@ -34,6 +36,7 @@ def practice_figures(evidence: Evidence) -> list[PracticeFigures]:
         page_intervals(evidence),
         evidence.period,
         _notes(evidence),
+        product_width=evidence.reference.spend_widths[PRODUCT_WIDTH],
     )
 
 
@@ -42,14 +45,14 @@ def page_intervals(evidence: Evidence) -> pl.DataFrame:
     foot = evidence.footprint.lazy()
     now = foot.filter(pl.col("month").is_in(evidence.period.held))
     parts = (
-        ("series", now, pl.col("series_code")),
+        ("series", now.filter(IS_INHALER), pl.col("series_code")),
         ("method", now, pl.col("method").cast(pl.String)),
         ("month", foot.filter(IS_INHALER), pl.col("month").dt.to_string("iso")),
     )
     rows = pl.concat(
         frame.select(CODE, "factor_id", *KILOGRAMS, part=pl.lit(part), key=key) for part, frame, key in parts
     )
-    own = evidence.kilograms.filter((pl.col("level") == "practice") & pl.col("part").is_in(["inhalers", "all"]))
+    own = evidence.kilograms.filter((pl.col("level") == "practice") & pl.col("part").is_in(["inhalers", "other"]))
     totals = own.select(
         pl.col("organisation_code").alias(CODE), pl.lit("total").alias("part"), pl.col("part").alias("key"), *KILOGRAMS
     )
@@ -64,6 +67,8 @@ def build_figures(
     intervals: pl.DataFrame,
     period: Period,
     notes: tuple[str, ...] = (),
+    *,
+    product_width: float,
 ) -> list[PracticeFigures]:
     """The figures of each practice, in order of practice code.
 
@@ -72,10 +77,11 @@ def build_figures(
     practices   practice_code → columns of table PRACTICES
     by_people   practice_code → its inhalers' kg per 1,000 people, where its list is known
     intervals   practice_code, part, key, kg_low, kg_co2e, kg_high, all from the same shared factor draws. Parts and keys:
-                "total" of "inhalers" or "all"; "series" of a series_code; "method" of a method (all three over the
-                period); "month" of a month's first day (inhalers alone)
+                "total" of "inhalers" or "other"; "series" of an inhaler's series_code; "method" of a method (all three over
+                the period); "month" of a month's first day (inhalers alone)
     period      the months summed; each practice's own is those of them in which it has rows
     notes       sentences about the data that hold for every practice
+    product_width  how many times more or less one product may have than its spend figure says
     """
     trend_months = Period.ending(period.last, MONTHS_IN_TREND, footprint["month"].unique()).held
     now = footprint.filter(pl.col("month").is_in(period.held))
@@ -104,18 +110,22 @@ def build_figures(
                 period=period.held_by(row["month"] for row in by_month.get(code, [])),
                 inhaler_kg=inhaler_kg,
                 kg_per_inhaler=inhaler_kg.times(1 / devices) if inhaler_kg and devices else None,
-                total_kg=drawn.get((code, "total", "all")),
+                other_kg=drawn.get((code, "total", "other")),
+                other_items_unknown=totals["other_items_unknown"] or 0,
                 kg_per_1000=people.kg,
                 list_size=people.people,
                 list_size_words=people.words,
                 inhalers=devices,
                 items=totals["items"] or 0,
                 nic_gbp=totals["nic_gbp"],
+                rows_without_nic=totals["rows_without_nic"] or 0,
                 covered_inhaler_items=_share(totals["covered_items"], totals["inhaler_items"]),
                 covered_gbp=_share(totals["costed_gbp"], totals["nic_gbp"]),
                 tiers=tuple(_tier(row, totals["items"], drawn) for row in tiers.get(code, [])),
                 inhaler_hotspots=tuple(_hotspot(r, names, drawn) for r in own_spots if r["is_inhaler"]),
-                other_hotspots=tuple(_hotspot(r, names, drawn) for r in own_spots if not r["is_inhaler"]),
+                other_hotspots=tuple(
+                    _with_width(_hotspot(r, names, {}), r, product_width) for r in own_spots if not r["is_inhaler"]
+                ),
                 trend=tuple(_trend(code, by_month.get(code, []), trend_months, drawn)),
                 corrections=tuple(_correction(row, names) for row in corrections.get(code, [])),
                 without_factor=tuple(_hotspot(row, names, {}) for row in missing.get(code, [])),
@@ -142,6 +152,8 @@ def _totals(now: pl.DataFrame, footprint: pl.DataFrame) -> pl.DataFrame:
         covered_items=pl.col("items").filter(covered).sum(),
         inhaler_items=pl.col("items").filter(IS_INHALER).sum(),
         costed_gbp=pl.col("nic_gbp").filter(pl.col("kg_co2e").is_not_null()).sum(),
+        rows_without_nic=pl.col("rows_without_nic").sum(),
+        other_items_unknown=pl.col("items").filter(~IS_INHALER & pl.col("kg_co2e").is_null()).sum(),
     )
     everyone = footprint.select(pl.col(CODE).unique()).join(sums, on=CODE, how="left")
     return everyone.with_columns(pl.col("covered_devices").fill_null(0.0)).sort(CODE)
@@ -186,6 +198,14 @@ def _hotspot(row: Mapping[str, Any], names: Mapping[str, str], drawn: Intervals)
         methods=row["methods"].replace("_", " "),
         share_of_kg=_share(row["kg_co2e"], row["whole_kg"]),
     )
+
+
+def _with_width(spot: Hotspot, row: Mapping[str, Any], times: float) -> Hotspot:
+    """One product by spend: an order of magnitude, since the factor is one for all products."""
+    if row["kg_co2e"] is None:
+        return spot
+    kg = float(row["kg_co2e"])
+    return replace(spot, kg=Interval(kg / times, kg, kg * times))
 
 
 def _tier(row: Mapping[str, Any], items: int, drawn: Intervals) -> Tier:

@@ -30,7 +30,8 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         period=evidence.period,
         inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),
         kg_per_1000=findings.per_1000(GROUP, SCOPE),
-        total_kg=findings.kilograms(GROUP, SCOPE, "all"),
+        other_kg=findings.kilograms(GROUP, SCOPE, "other"),
+        other_items_unknown=sum(p.other_items_unknown for p in pages),
         kpis=tuple({**row, **findings.kpis.about[row["kpi_id"]]} for row in findings.kpis.rows),
         series=tuple(kpi_series(findings.kpis, evidence)),
         places=tuple(place_rows(findings, pages)),
@@ -73,8 +74,13 @@ def gases(evidence: Evidence, words: Wording) -> str:
 
 def month_rows(evidence: Evidence) -> list[Mapping[str, Any]]:
     """What each month's file was made of."""
-    keys = ("rows_in", "rows_used", "rows_rejected", "nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
-    return [{"month": m.month, **{key: getattr(m, key) for key in keys}} for m in evidence.manifests]
+    rows, pounds = ("rows_in", "rows_used", "rows_rejected"), ("nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
+    return [
+        {"month": m.month}
+        | {key: getattr(m, key) for key in rows}
+        | {key: getattr(m, key) if m.has_nic else None for key in pounds}
+        for m in evidence.manifests
+    ]
 
 
 def published_rows(evidence: Evidence) -> list[dict[str, Any]]:

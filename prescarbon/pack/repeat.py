@@ -1,6 +1,6 @@
 """A run again, from its manifest: the same settings over the same inputs give the same bytes, or a sentence says why not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +10,11 @@ from prescarbon import __version__
 from prescarbon.config import Config, config_from_settings, parse_month
 from prescarbon.errors import InputError
 from prescarbon.model.period import Period
+from prescarbon.pack.earlier import PriceBase
 from prescarbon.pack.folder import MANIFEST, Pack, read_manifest
 from prescarbon.pack.write import Progress, show_nothing, write_report
 from prescarbon.pipeline.inputs import other_inputs
+from prescarbon.pipeline.prices import base_period
 from prescarbon.reference.definitions import reference_of
 from prescarbon.store.months import Store
 
@@ -47,6 +49,7 @@ class Run(BaseModel):
     reference_sha256: str
     version: str
     is_whole: bool
+    price_base: PriceBase | None = None
 
 
 def repeat_report(manifest: Path, home: Path, out: Path, *, progress: Progress = show_nothing) -> Pack:
@@ -101,6 +104,11 @@ def _differences(run: Run, config: Config) -> Iterator[str]:
     yield from (f"month {m.month}" for m in run.inputs if held.get(m.month) != m.hash)
     gaps = [f"{month:%Y-%m}" for month in _period(run).missing]
     yield from (f"month {month}, loaded since" for month in gaps if month in held)
+    if run.price_base is not None and held:
+        named = {*(m.month for m in run.inputs), *gaps}
+        yield from (
+            f"month {m}, which prices rest on" for m in _other_prices(run.price_base, config, held) if m not in named
+        )
     reference = reference_of(config)
     if run.reference_sha256 != reference.sha256:
         yield "the reference data"
@@ -109,3 +117,16 @@ def _differences(run: Run, config: Config) -> Iterator[str]:
     yield from sorted({str(name) for name, _ in then ^ now})
     if run.version != __version__:
         yield f"prescarbon itself ({run.version})"
+
+
+def _other_prices(then_read: PriceBase, config: Config, held: Mapping[str, str]) -> list[str]:
+    """The months that the constant prices rested on then or rest on now, and are not the same.
+
+    held  month → hash of its file
+    """
+    base = base_period(config, [parse_month(month) for month in sorted(held)])
+    first, last = f"{base.first:%Y-%m}", f"{base.last:%Y-%m}"
+    then = {(m.month, m.hash) for m in then_read.months}
+    read_all = any(not then_read.first <= m.month <= then_read.last for m in then_read.months)
+    now = {(month, digest) for month, digest in held.items() if read_all or first <= month <= last}
+    return sorted({month for month, _ in then ^ now})

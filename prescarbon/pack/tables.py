@@ -14,7 +14,7 @@ from prescarbon.tables.measures import FIGURES, KPI_VALUES
 
 
 def write_tables(findings: Findings, pages: Sequence[PracticePage], folder: Path) -> None:
-    """footprint (with every column of activity), measure_values, opportunities, kpi_values, figures, factors, practices, list_sizes.
+    """footprint (with every column of activity), measure_values, opportunities, kpi_values, figures, factors, prices, practices, list_sizes.
 
     Raises:
         OSError: the folder cannot be written.
@@ -35,6 +35,7 @@ def _tables(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[tuple
     yield "kpi_values", pl.DataFrame(kpis, KPI_VALUES.schema)
     yield "figures", pl.DataFrame(list(_figures(pages)), FIGURES.schema, orient="row")
     yield "factors", pl.concat([evidence.factors, evidence.spend]).collect()
+    yield "prices", evidence.prices.table
     yield "practices", evidence.practices
     yield "list_sizes", evidence.list_sizes
 

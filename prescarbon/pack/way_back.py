@@ -15,14 +15,14 @@ import polars as pl
 from prescarbon.config import Config, config_from_settings
 from prescarbon.errors import InputError, PrescarbonError
 from prescarbon.model.activity import NOT_AN_INHALER
-from prescarbon.model.footprint import base_prices
 from prescarbon.pack.earlier import Earlier
 from prescarbon.pipeline.evidence import Evidence
-from prescarbon.pipeline.footprint import activity_of, footprint_of, run_factors
+from prescarbon.pipeline.footprint import activity_of, codes_by_spend, footprint_of, run_factors
+from prescarbon.pipeline.prices import constant_prices
 from prescarbon.pipeline.scope import EVERYONE, read_practices, resolve_scope
 from prescarbon.tables.products import FACTORS
 
-SETTINGS = ("factor_set", "gwp_basis", "brand_mix", "base_months")  # those that a kilogram depends on, but the scope
+SETTINGS = ("factor_set", "gwp_basis", "brand_mix", "price_base")  # those that a kilogram depends on, but the scope
 SPEND = "spend"
 
 
@@ -34,7 +34,7 @@ class World:
     activity   table ACTIVITY
     factors    table FACTORS: those of devices
     spend      table FACTORS: those of spend
-    prices     bnf_code, price_gbp: constant prices
+    prices     table PRICES: constant prices
     footprint  table FOOTPRINT
     """
 
@@ -102,7 +102,8 @@ def _steps(earlier: Earlier, evidence: Evidence) -> Iterator[Step]:
             yield Step(f"{key} was {was}, is {now}", partial(_put_back_setting, evidence, key, run.settings[key]))
     yield Step(f"constant prices: {_other_base(earlier, evidence)}", partial(_put_back_prices, earlier, evidence))
     yield Step("factors changed", partial(_put_back_factors, earlier, evidence), by="factor_id")
-    what = "factors, products" if earlier.factors is None else "products"
+    lacking = {"factors": earlier.factors, "constant prices": earlier.prices}
+    what = ", ".join([*(name for name, table in lacking.items() if table is None), "products"])
     yield Step(f"{what} or readings of quantities changed", partial(_put_back_rows, earlier), by="bnf_code")
 
 
@@ -114,7 +115,7 @@ def _world_of(evidence: Evidence) -> World:
         activity=evidence.activity,
         factors=evidence.factors,
         spend=evidence.spend,
-        prices=base_prices(evidence.activity.lazy(), evidence.config.base_months),
+        prices=evidence.prices.table.lazy(),
         footprint=evidence.footprint,
     )
 
@@ -129,7 +130,7 @@ def _put_back_scope(earlier: Earlier, evidence: Evidence, world: World) -> World
         return None
     codes = _codes_then(earlier, evidence)
     activity = activity_of(evidence.config.home, evidence.reference, evidence.months, codes)
-    return _estimated(replace(world, codes=codes, activity=activity), evidence)
+    return _estimated(_priced(replace(world, codes=codes, activity=activity), evidence), evidence)
 
 
 def _with_practices_of(rows: pl.DataFrame, steady: Sequence[date], evidence: Evidence, world: World) -> World | None:
@@ -140,7 +141,7 @@ def _with_practices_of(rows: pl.DataFrame, steady: Sequence[date], evidence: Evi
         return None
     gone = activity_of(evidence.config.home, evidence.reference, evidence.months, sorted(then - now))
     kept = world.activity.filter(~pl.col("practice_code").is_in(now - then))
-    return _estimated(replace(world, activity=pl.concat([kept, gone])), evidence)
+    return _estimated(_priced(replace(world, activity=pl.concat([kept, gone])), evidence), evidence)
 
 
 def _codes_then(earlier: Earlier, evidence: Evidence) -> Sequence[str] | None:
@@ -155,24 +156,24 @@ def _put_back_setting(evidence: Evidence, key: str, value: Any, world: World) ->
     """One setting as it was."""
     config = _with_setting(world.config, key, value)
     factors, spend = run_factors(evidence.reference, config)
-    return _estimated(replace(world, config=config, factors=factors, spend=spend), evidence)
+    changed = replace(world, config=config, factors=factors, spend=spend)
+    return _estimated(_priced(changed, evidence) if key == "price_base" else changed, evidence)
 
 
 def _put_back_prices(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
-    """The earlier run's constant prices; a presentation that it had no price of keeps its own."""
-    priced = earlier.rows if earlier.rows is not None else _activity_then(earlier, evidence, world)
-    then, now = base_prices(priced.lazy(), world.config.base_months).collect(), world.prices.collect()
-    prices = pl.concat([then, now.join(then, on="bnf_code", how="anti")])
-    if prices.sort("bnf_code").equals(now.sort("bnf_code")):
+    """The earlier pack's constant prices, else those of its base period; what it had no price of keeps its own."""
+    now, base = world.prices.collect(), earlier.run.price_base
+    if earlier.prices is not None:
+        then = earlier.prices.join(now, on="bnf_code", how="semi")
+    elif base is not None:
+        pinned = replace(world.config, price_base=f"{base.first}:{base.last}")
+        then = constant_prices(pinned, evidence.reference, codes_by_spend(world.activity)).table
+    else:
         return None
-    return _estimated(replace(world, prices=prices.lazy()), evidence, has_prices=True)
-
-
-def _activity_then(earlier: Earlier, evidence: Evidence, world: World) -> pl.DataFrame:
-    """Table ACTIVITY of the months that the earlier run read, of those that are held now."""
-    if earlier.months == evidence.months:
-        return world.activity
-    return activity_of(evidence.config.home, evidence.reference, earlier.months, world.codes)
+    prices = pl.concat([then, now.join(then, on="bnf_code", how="anti")]).sort("bnf_code")
+    if prices.select("bnf_code", "price_gbp").equals(now.sort("bnf_code").select("bnf_code", "price_gbp")):
+        return None
+    return _estimated(replace(world, prices=prices.lazy()), evidence)
 
 
 def _put_back_factors(earlier: Earlier, evidence: Evidence, world: World) -> World | None:
@@ -185,7 +186,7 @@ def _put_back_factors(earlier: Earlier, evidence: Evidence, world: World) -> Wor
     is_spend = pl.col("factor_set") == SPEND
     factors, spend = (earlier.factors.lazy().filter(mask) for mask in (~is_spend, is_spend))
     try:
-        return _estimated(replace(world, factors=factors, spend=spend), evidence, has_prices=True)
+        return _estimated(replace(world, factors=factors, spend=spend), evidence)
     except pl.exceptions.PolarsError as error:
         raise InputError("the earlier pack's table of factors contradicts itself.") from error
 
@@ -195,12 +196,16 @@ def _put_back_rows(earlier: Earlier, world: World) -> World | None:
     return None if earlier.rows is None else replace(world, footprint=earlier.rows)
 
 
-def _estimated(world: World, evidence: Evidence, *, has_prices: bool = False) -> World:
-    """The world with the footprint of its parts, and, unless it has them, with the prices of its activity."""
-    own = base_prices(world.activity.lazy(), world.config.base_months)
-    prices = world.prices if has_prices else own.collect().lazy()
-    footprint = footprint_of(world.activity, evidence.reference, world.factors, world.spend, prices)
-    return replace(world, prices=prices, footprint=footprint)
+def _priced(world: World, evidence: Evidence) -> World:
+    """The world with the constant prices of its configuration and its presentations."""
+    prices = constant_prices(world.config, evidence.reference, codes_by_spend(world.activity))
+    return replace(world, prices=prices.table.lazy())
+
+
+def _estimated(world: World, evidence: Evidence) -> World:
+    """The world with the footprint of its parts."""
+    footprint = footprint_of(world.activity, evidence.reference, world.factors, world.spend, world.prices)
+    return replace(world, footprint=footprint)
 
 
 def _difference(later: pl.DataFrame, earlier: pl.DataFrame, months: Collection[str], by: str | None) -> pl.DataFrame:
@@ -230,12 +235,17 @@ def _difference(later: pl.DataFrame, earlier: pl.DataFrame, months: Collection[s
 
 def _other_base(earlier: Earlier, evidence: Evidence) -> str:
     """Why constant prices may be others."""
-    then, now = (months[: evidence.config.base_months] for months in (earlier.months, evidence.months))
-    if then[0] != now[0]:
-        return f"the base period began in {then[0]:%B %Y}, begins in {now[0]:%B %Y}"
-    if then[-1] != now[-1]:
-        return f"the base period ended in {then[-1]:%B %Y}, ends in {now[-1]:%B %Y}"
-    return "a month of the base period was published again"
+    base, now = earlier.run.price_base, evidence.prices.as_manifest()
+    if base is None:
+        return "the earlier pack does not say its base period"
+    if (base.first, base.last) != (now["first"], now["last"]):
+        return f"the base period was {base.first} to {base.last}, is {now['first']} to {now['last']}"
+    then, held = ({m.month: m.hash for m in months} for months in (base.months, evidence.prices.held))
+    again = sorted(month for month in then.keys() & held.keys() if then[month] != held[month])
+    if again:
+        return f"a month that they rest on was published again ({', '.join(again)})"
+    other = sorted(then.keys() ^ held.keys())
+    return f"they rest on other months ({', '.join(other)})" if other else "the £ are deflated by other values"
 
 
 def _with_setting(config: Config, key: str, value: Any) -> Config:
@@ -246,4 +256,4 @@ def _with_setting(config: Config, key: str, value: Any) -> Config:
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {share}" for key, share in value.items()) or "as shipped"
-    return str(value)
+    return "not set" if value is None else str(value)

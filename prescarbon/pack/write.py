@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.manifest import RunManifest
+from prescarbon.model.sums import known_sum
 from prescarbon.pack.figures import MONTHS_IN_TREND
-from prescarbon.pack.findings import Findings
 from prescarbon.pack.folder import MANIFEST, Pack, adding_to_folder, last_pack, read_manifest, replacing_folder
 from prescarbon.pack.ics import ics_page
 from prescarbon.pack.restatements import find_restatements
@@ -160,17 +159,19 @@ def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> N
     ordered = sorted(views.pages, key=lambda p: (p.pcn_name or "~", p.practice_name, p.practice_code))
     rows = [IndexRow(page, practice_address(page).as_posix()) for page in ordered]
     pcns = {pcn.pcn_code: pcn_address(pcn).as_posix() for pcn in views.pcns}
-    page = faces.html.index(rows, _totals(views.findings), pcns, part_of=part_of)
+    page = faces.html.index(rows, _totals(views), pcns, part_of=part_of)
     (faces.folder / "index.html").write_text(page, "utf-8")
 
 
-def _totals(findings: Findings) -> Totals:
-    evidence = findings.evidence
+def _totals(views: Views) -> Totals:
+    findings, evidence = views.findings, views.findings.evidence
     now = evidence.footprint.filter(pl.col("month").is_in(evidence.period.held))
     return Totals(
         period=evidence.period,
         inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),
-        total_kg=findings.kilograms(GROUP, SCOPE, "all"),
-        nic_gbp=Decimal(now["nic_gbp"].sum() or 0),
+        other_kg=findings.kilograms(GROUP, SCOPE, "other"),
+        other_items_unknown=sum(page.other_items_unknown for page in views.pages),
+        nic_gbp=now.select(known_sum("nic_gbp")).item(),
+        rows_without_nic=int(now["rows_without_nic"].sum()),
         items=int(now["items"].sum()),
     )

@@ -13,13 +13,13 @@ from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
 from prescarbon.model.activity import IS_INHALER, presentation_names
-from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import MEMBERSHIPS, practices_in_force
 from prescarbon.model.people import join_lists, list_sizes_for
 from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import date_successors, lines_of_successors
+from prescarbon.model.sums import known_sum
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import (
     check_coverage,
@@ -29,9 +29,17 @@ from prescarbon.pipeline.data_notes import (
     unknown_codes,
     without_successor,
 )
-from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
+from prescarbon.pipeline.footprint import (
+    codes_by_spend,
+    footprint_of,
+    kg_by_month,
+    prescribing_of,
+    reduce_and_read,
+    run_factors,
+)
 from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month, whole_months
+from prescarbon.pipeline.prices import ConstantPrices, constant_prices
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import MonthManifest, Store
@@ -50,6 +58,7 @@ class Evidence:
 
     factors      table FACTORS: those of devices in the configured set
     spend        table FACTORS: those of spend
+    prices       the constant prices that the £ of spend are of
     practices    table PRACTICES, one row a practice: its membership in the last month
     memberships  practice × month: the organisation of every level (memberships.memberships_by_month)
     list_sizes   table LIST_SIZES for every month in the footprint: a practice's end with it
@@ -65,6 +74,7 @@ class Evidence:
     scope: Scope
     factors: pl.LazyFrame
     spend: pl.LazyFrame
+    prices: ConstantPrices
     practices: pl.DataFrame
     memberships: pl.DataFrame
     list_sizes: pl.DataFrame
@@ -123,9 +133,10 @@ class Evidence:
 
     @cached_property
     def kilograms(self) -> pl.DataFrame:
-        """level, organisation_code, part (inhalers, other, all), kg_low, kg_co2e, kg_high over the period.
+        """level, organisation_code, part (inhalers, other), kg_low, kg_co2e, kg_high over the period.
 
-        Members are those of the last month; one draw serves all, so the parts and the levels move together.
+        Members are those of the last month; one draw serves all, so the levels move together. Kilograms by device and by
+        spend are of different kinds: nothing adds them up.
         """
         members = members_now(self.practices, self.reference.places, ALL_LEVELS)
         now = self.footprint.lazy().filter(pl.col("month").is_in(self.period.held))
@@ -135,7 +146,7 @@ class Evidence:
             .with_columns(pl.when("is_known").then(pl.col(k)).alias(k) for k in ("kg_low", "kg_co2e", "kg_high"))
             .join(members, on="practice_code")
         )
-        parts = {"inhalers": pl.col("is_inhaler"), "other": ~pl.col("is_inhaler"), "all": pl.lit(value=True)}
+        parts = {"inhalers": pl.col("is_inhaler"), "other": ~pl.col("is_inhaler")}
         rows = pl.concat(summed.filter(mask).with_columns(part=pl.lit(part)) for part, mask in parts.items())
         return self.intervals(rows, ["level", "organisation_code", "part"])
 
@@ -167,7 +178,7 @@ class Evidence:
     def coverage(self) -> tuple[dict[str, Any], ...]:
         """Items, £ and kg CO2e by method, in the order of the evidence."""
         by_method = self.footprint.group_by("method").agg(
-            pl.col("items", "nic_gbp", "kg_co2e").sum(), pl.col("rows").sum()
+            *(known_sum(name) for name in ("items", "nic_gbp", "kg_co2e")), pl.col("rows").sum()
         )
         return tuple(by_method.sort(pl.col("method").cast(METHODS)).to_dicts())
 
@@ -179,8 +190,12 @@ class Evidence:
     def manifest(self, command: str) -> RunManifest:
         """The run manifest of everything made from this evidence."""
 
-        def total(name: str) -> Any:
-            return sum((getattr(m, name) for m in self.manifests), Decimal(0) if "gbp" in name else 0)
+        def total(name: str) -> int:
+            return sum(getattr(m, name) for m in self.manifests)
+
+        def pounds(name: str) -> Decimal | None:
+            known = [getattr(m, name) for m in self.manifests if m.has_nic]
+            return sum(known, Decimal(0)) if known else None
 
         return RunManifest(
             command=command,
@@ -199,11 +214,13 @@ class Evidence:
             rows_in=total("rows_in"),
             rows_used=total("rows_used"),
             rows_rejected=total("rows_rejected"),
-            nic_gbp_in=total("nic_gbp_in"),
-            nic_gbp_used=total("nic_gbp_used"),
-            nic_gbp_rejected=total("nic_gbp_rejected"),
+            nic_gbp_in=pounds("nic_gbp_in"),
+            nic_gbp_used=pounds("nic_gbp_used"),
+            nic_gbp_rejected=pounds("nic_gbp_rejected"),
             rows_in_scope=int(self.footprint["rows"].sum()),
-            nic_gbp_in_scope=Decimal(self.footprint["nic_gbp"].sum() or 0),
+            rows_without_nic=int(self.footprint["rows_without_nic"].sum()),
+            nic_gbp_in_scope=self.footprint.select(known_sum("nic_gbp")).item(),
+            price_base=self.prices.as_manifest(),
             coverage_by_method=self.coverage,
             is_synthetic=self.is_synthetic,
             kg_by_month=self.kg_by_month,
@@ -244,9 +261,9 @@ def gather(
     if is_as_now:
         prescribing = prescribing.with_columns(pl.col("practice_code").replace(successor_of))
     activity = reduce_and_read(prescribing, reference)
-    prices = base_prices(activity.lazy(), config.base_months)
+    prices = constant_prices(config, reference, codes_by_spend(activity))
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
-    footprint = footprint_of(activity, reference, factors, spend, prices)
+    footprint = footprint_of(activity, reference, factors, spend, prices.table.lazy())
     names = {} if is_light else _names(prescribing, footprint)
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
@@ -263,6 +280,7 @@ def gather(
         scope=scope,
         factors=factors,
         spend=spend,
+        prices=prices,
         practices=own,
         memberships=memberships_by_month(in_force, with_rows, own, reference.places),
         list_sizes=(join_lists(sizes, successor_of) if is_as_now else sizes).collect(),

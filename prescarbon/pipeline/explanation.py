@@ -9,7 +9,7 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.errors import InputError
-from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.activity import IS_INHALER, NOT_AN_INHALER
 from prescarbon.model.period import Period
 from prescarbon.model.sums import known_sum
 from prescarbon.pipeline.evidence import Evidence, gather
@@ -35,6 +35,7 @@ class Explanation:
     rows: list[dict[str, Any]]
     names: dict[str, str]
     sources: dict[str, str]
+    gbp_year: int
 
     def as_json(self) -> dict[str, Any]:
         """The explanation for a script."""
@@ -66,6 +67,8 @@ class Explanation:
                 f"reads as {line['reads_as']}, {pounds(line['nic_gbp'])}"
             )
             yield f"    {_arithmetic(line)}"
+            if line["price_gbp"] is not None:
+                yield f"    price: {line['cost']} a unit, {line['price_from']:%Y-%m} to {line['price_to']:%Y-%m}, in £ of {self.gbp_year}"
             if line["factor_id"]:
                 yield f"    factor {line['factor_id']}: {self.sources.get(line['source_id'], line['source_id'])}"
         if self.rows:
@@ -83,7 +86,8 @@ def _kg(value: Any) -> str:
 
 def _arithmetic(line: dict[str, Any]) -> str:
     if line["kg_co2e"] is None:
-        return "no factor: not counted, not zero"
+        what = "price" if line["reads_as"] == NOT_AN_INHALER else "factor"
+        return f"no {what}: not counted, not zero"
     result = f"{_kg(line['kg_co2e'])} kg CO2e (ends of the factor: {_kg(line['kg_low'])} to {_kg(line['kg_high'])})"
     if line["devices"] is not None:
         return f"{number(line['devices'])} inhalers × {line['kg_a_unit']:.4f} kg = {result}"
@@ -142,6 +146,7 @@ def explain(
             for code, series in mine.select("bnf_code", "series_code").iter_rows()
         },
         sources={key: source.title for key, source in evidence.reference.sources.items()},
+        gbp_year=evidence.prices.gbp_year,
     )
 
 
@@ -159,9 +164,8 @@ def _totals(evidence: Evidence, mine: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _with_factors(evidence: Evidence, lines: pl.DataFrame) -> pl.DataFrame:
-    """The lines plus kg_a_unit (kg a device, or a £), price_gbp (constant, for spend) and source_id of the factor."""
+    """The lines plus kg_a_unit (kg a device, or a £) and source_id of the factor, and for spend what table PRICES says."""
     every = pl.concat([evidence.factors, evidence.spend]).select("factor_id", "kg_co2e", "source_id")
     factors = every.unique("factor_id", keep="first", maintain_order=True)
     known = lines.lazy().join(factors.rename({"kg_co2e": "kg_a_unit"}), on="factor_id", how="left")
-    price = pl.col("kg_co2e").cast(pl.Float64) / pl.col("kg_a_unit") / pl.col("total_quantity").cast(pl.Float64)
-    return known.with_columns(price_gbp=pl.when(pl.col("devices").is_null()).then(price)).collect()
+    return known.join(evidence.prices.table.lazy(), on="bnf_code", how="left", validate="m:1").collect()

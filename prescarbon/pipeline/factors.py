@@ -10,7 +10,6 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
-from prescarbon.model.footprint import base_prices
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
 from prescarbon.pipeline.evidence import gather
 from prescarbon.pipeline.footprint import footprint_of, run_factors
@@ -73,10 +72,11 @@ def compare(config: Config, one: str, other: str) -> dict[str, Any]:
     """
     frames = {}
     evidence = gather(replace(config, factor_set=one, coverage_floor=0.0))
-    prices = base_prices(evidence.activity.lazy(), config.base_months)
     for name in (one, other):
         factors, spend = run_factors(evidence.reference, replace(config, factor_set=name))
-        inhalers = footprint_of(evidence.activity, evidence.reference, factors, spend, prices).filter(IS_INHALER)
+        inhalers = footprint_of(
+            evidence.activity, evidence.reference, factors, spend, evidence.prices.table.lazy()
+        ).filter(IS_INHALER)
         frames[name] = inhalers.group_by("series_code").agg(
             exact_sum("devices", DEVICE_DECIMALS).alias("devices"),
             pl.col("kg_co2e").sum(),

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.model.activity import IS_INHALER, read_quantities, reduce_to_activity
 from prescarbon.model.footprint import estimate_footprint
+from prescarbon.model.sums import known_sum
 from prescarbon.reference.definitions import Reference
 from prescarbon.store.months import Store
 from prescarbon.tables.prescribing import FOOTPRINT
@@ -27,7 +28,7 @@ def footprint_of(
 
     activity        table ACTIVITY
     factors, spend  table FACTORS, as `run_factors` gives them
-    prices          bnf_code, price_gbp: constant prices
+    prices          table PRICES: constant prices
     """
     estimated = estimate_footprint(activity.lazy(), reference.products, factors, spend, prices)
     return (
@@ -38,11 +39,15 @@ def footprint_of(
     )
 
 
+def codes_by_spend(activity: pl.DataFrame) -> list[str]:
+    """The presentations of table ACTIVITY that take the spend tier, in order: all that is no inhaler."""
+    return activity.filter(~IS_INHALER)["bnf_code"].unique().sort().to_list()
+
+
 def kg_by_month(footprint: pl.DataFrame) -> tuple[dict[str, Any], ...]:
-    """month (2026-01), inhalers, all: central kg CO2e of a footprint."""
-    by_month = footprint.group_by("month").agg(
-        pl.col("kg_co2e").filter(IS_INHALER).sum().alias("inhalers"), pl.col("kg_co2e").sum().alias("all")
-    )
+    """month (2026-01), inhalers, all: central kg CO2e of a footprint; null where none is known."""
+    inhaled = footprint.select("month", inhalers=pl.when(IS_INHALER).then("kg_co2e"), all="kg_co2e")
+    by_month = inhaled.group_by("month").agg(known_sum("inhalers"), known_sum("all"))
     return tuple(by_month.sort("month").with_columns(pl.col("month").dt.strftime("%Y-%m")).to_dicts())
 
 

@@ -15,9 +15,10 @@ from prescarbon.errors import DefinitionError, Fault, InputError, refuse
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
+from prescarbon.reference import spend as spend_
 from prescarbon.reference.cells import Row, schema_of
 from prescarbon.reference.documents import Document, content_of
-from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
+from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow
 from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import (
     CampaignRow,
@@ -62,7 +63,9 @@ TABLES: Mapping[str, type[Row]] = {
     "factors/inhalers.csv": ComponentRow,
     "factors/brand-mix.csv": BrandMixRow,
     "factors/gwp100.csv": GwpRow,
-    "factors/spend.csv": SpendRow,
+    "factors/spend.csv": spend_.SpendRow,
+    "factors/spend-width.csv": spend_.WidthRow,
+    "factors/gdp-deflator.csv": spend_.DeflatorRow,
     "switches/dose-categories.csv": DoseRow,
     "targets/targets.csv": TargetRow,
     "targets/kpis.csv": KpiRow,
@@ -277,7 +280,7 @@ class Reference:
     @cached_property
     def shared_keys(self) -> pl.LazyFrame:
         """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
-        return factors_.shared_keys_of(self.components)
+        return pl.concat([factors_.shared_keys_of(self.components), spend_.spend_keys(self._rows("factors/spend.csv"))])
 
     @cached_property
     def set_files(self) -> Mapping[str, Path]:
@@ -323,8 +326,32 @@ class Reference:
         return factors_.published(rows_of(self.set_sheet(name), error).lazy(), name)
 
     def spend(self) -> pl.LazyFrame:
-        """Table FACTORS: kg CO2e a £ by BNF prefix; the longest prefix counts."""
-        return factors_.by_spend(self._rows("factors/spend.csv").lazy())
+        """Table FACTORS: kg CO2e a £ of `gbp_year` by BNF prefix; the longest prefix counts."""
+        refuse(self.spend_faults(), DefinitionError, REMEDY)
+        return spend_.by_spend(self._rows("factors/spend.csv"), self.spend_widths)
+
+    @cached_property
+    def spend_widths(self) -> Mapping[str, float]:
+        """Width → how many times higher or lower than its central value a spend figure may be."""
+        return dict(self._rows("factors/spend-width.csv").select("width", "times").iter_rows())
+
+    @cached_property
+    def gbp_year(self) -> int:
+        """The year whose £ the spend factors divide by."""
+        return int(self._rows("factors/spend.csv")["gbp_year"][0])
+
+    @cached_property
+    def deflators(self) -> pl.LazyFrame:
+        """year, gdp_deflator: those that are known."""
+        rows = self._rows("factors/gdp-deflator.csv").lazy()
+        return rows.select("year", "gdp_deflator").drop_nulls().sort("year")
+
+    def spend_faults(self) -> list[Fault]:
+        """What the files about £ do not agree on."""
+        sheets = [self.sheet(f"factors/{name}.csv") for name in ("spend", "spend-width", "gdp-deflator")]
+        for sheet in sheets:
+            rows_of(sheet)
+        return list(spend_.spend_faults(*sheets))
 
 
 def reference_of(config: Config) -> Reference:

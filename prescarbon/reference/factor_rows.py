@@ -1,17 +1,15 @@
 """Rows of reference/factors, and the bands that every factor must lie in."""
 
-import re
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from prescarbon.reference.cells import Code, Date, Flag, NotNegative, Row, Share, Text, fitting, one_of
+from prescarbon.reference.cells import Code, Date, NotNegative, Row, Share, Text, one_of
 from prescarbon.reference.keys import Number
 from prescarbon.tables.products import PROPELLANTS
 
 BASES = ("AR4", "AR5", "AR6")
 PROPELLANT_WORDS = PROPELLANTS.categories.to_list()
-SPEND_KEY = re.compile(r"[0-9A-Z]{2,15}|\*")
 
 
 def _ordered(band: tuple[float, float]) -> tuple[float, float]:
@@ -78,24 +76,6 @@ class GwpRow(Row):
     gwp100: NotNegative
     note: Text | None
     source_id: Text
-
-
-class SpendRow(Row):
-    """factors/spend.csv: kg a £ by BNF prefix; "*" is every code."""
-
-    ORDER = (("kg_low", "kg_co2e", "kg_high"),)
-    SPAN = ("valid_from", "valid_to")
-    factor_id: Text
-    key: Annotated[str, fitting(SPEND_KEY, "is no BNF code, beginning of one, or *")]
-    category: Text
-    kg_low: NotNegative
-    kg_co2e: NotNegative
-    kg_high: NotNegative
-    is_mapping_inferred: Flag
-    valid_from: Date
-    valid_to: Date
-    source_id: Text
-    note: Text
 
 
 class PublishedRow(Row):

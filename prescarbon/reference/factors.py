@@ -1,4 +1,4 @@
-"""Table FACTORS made of the rows of reference/factors: harmonised, mixed, published, by spend."""
+"""Table FACTORS made of the rows of reference/factors: harmonised, mixed, published."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,6 @@ from prescarbon.reference.sheets import Sheet
 from prescarbon.tables.products import FACTORS
 
 HARMONISED = "harmonised"
-EVERYTHING = "*"  # the spend prefix of every code
 WHOLE_LIFE = "whole life cycle"
 
 
@@ -129,27 +128,6 @@ def unmixable(mix: Sheet, components: pl.DataFrame) -> list[Fault]:
         for column in ("large_key", "small_key")
         if keys.count(row[column]) != 1
     ]
-
-
-def by_spend(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Table FACTORS of rows of factors/spend.csv: kg CO2e a £ by BNF prefix; the longest prefix counts."""
-    return FACTORS.admit(
-        rows.select(
-            pl.lit("spend").alias("factor_set"),
-            "factor_id",
-            pl.lit("spend").cast(FACTORS.schema["key_kind"]).alias("key_kind"),
-            pl.when(pl.col("key") == EVERYTHING).then(pl.lit("")).otherwise("key").alias("key"),
-            "kg_low",
-            "kg_co2e",
-            "kg_high",
-            pl.lit("supply chain").alias("scope"),
-            pl.lit("as published").alias("gwp_basis"),
-            "valid_from",
-            "valid_to",
-            "source_id",
-            "note",
-        )
-    )
 
 
 def shared_keys_of(components: pl.LazyFrame) -> pl.LazyFrame:

@@ -119,6 +119,11 @@ def targets(reference: Reference) -> Iterator[Fault]:
     yield from unknown_cells(kpis, "target_id", set(listed.rows["target_id"]), "is no target of targets/targets.csv")
 
 
+def pounds(reference: Reference) -> Iterator[Fault]:
+    """The files about £ agree."""
+    yield from reference.spend_faults()
+
+
 def places(reference: Reference) -> Iterator[Fault]:
     """A practice stands in one place only, once."""
     counted = Counter(code for place in reference.places.values() for code in place.practice_codes)
@@ -168,6 +173,7 @@ OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     coverage,
     ingredients,
     targets,
+    pounds,
     places,
     implausible_factors,
 )

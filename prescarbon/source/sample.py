@@ -251,7 +251,7 @@ def _fault_rows(places: pl.DataFrame) -> list[tuple[str, tuple[str, ...]]]:
     ventolin = (VENTOLIN, "Ventolin 100micrograms/dose Evohaler", "222311000001102")
     return [
         ("doses claimed as quantity, NIC of one inhaler", (*first, *ventolin, "200.", "1", "200.", "1.50")),
-        ("doses claimed as quantity, NIC of 200 inhalers", (*last, *ventolin, "200.", "1", "200.", "300.00")),
+        ("200 inhalers in one item, NIC of 200 inhalers", (*last, *ventolin, "200.", "1", "200.", "300.00")),
         ("unreadable number", (*first, *ventolin, "one", "1", "1.", "1.50")),
         ("malformed BNF code", (*first, "03010", "SYNTHETIC malformed code", "", "1.", "1", "1.", "9.99")),
         ("unknown respiratory code", (*first, UNKNOWN_CODE, "SYNTHETIC unknown inhaler", "", "1.", "3", "3.", "30.00")),

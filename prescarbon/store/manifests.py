@@ -24,6 +24,7 @@ class MonthManifest:
     """What one month of the store was made of. rows_in = rows_used + rows_rejected, and the same for NIC to the penny.
 
     practices_asked          codes that a query asked for, sorted; None: all that the published file holds
+    rows_without_nic         rows used whose NIC is not in the data: they are in no sum of £
     is_synthetic             a row bears the sample's own mark, whatever the file is called
     data_hash, rejects_hash  sha256 of the Parquet; None where an older version wrote it
     """
@@ -49,10 +50,16 @@ class MonthManifest:
     warnings: tuple[str, ...] = ()
     replaces: tuple[dict[str, Any], ...] = ()
     practices_asked: tuple[str, ...] | None = None
+    rows_without_nic: int = 0
     is_synthetic: bool = False
     data_hash: str | None = None
     rejects_hash: str | None = None
     version: str = __version__
+
+    @property
+    def has_nic(self) -> bool:
+        """False where no row used has a NIC: its £ are unknown, not zero."""
+        return self.rows_without_nic < self.rows_used
 
     @property
     def first_day(self) -> date:
@@ -126,6 +133,8 @@ def _completed(manifest: MonthManifest, raw: dict[str, Any], folder: Path) -> Mo
     found: dict[str, Any] = {}
     if "practices_asked" not in raw and manifest.source == "portal query":
         found["practices_asked"] = _practices_in(folder / manifest.data)
+    if "rows_without_nic" not in raw:
+        found["rows_without_nic"] = _rows_without_nic(folder / manifest.data)
     if "is_synthetic" not in raw:
         found["is_synthetic"] = "SYNTHETIC" in manifest.file_name.upper()
     return replace(manifest, **found)
@@ -136,6 +145,13 @@ def _practices_in(file: Path) -> tuple[str, ...]:
         return tuple(pl.scan_parquet(file).select(pl.col("practice_code").unique().sort()).collect()["practice_code"])
     except UNREADABLE:
         return ()  # nothing is known to be held: the next fetch asks for all of it
+
+
+def _rows_without_nic(file: Path) -> int:
+    try:
+        return int(pl.scan_parquet(file).select(pl.col("nic_gbp").null_count()).collect().item())
+    except UNREADABLE:
+        return 0  # who reads the rows says that they cannot be read
 
 
 def disagreement(manifest: MonthManifest, folder: Path) -> str | None:

@@ -212,6 +212,7 @@ def _manifest_of(incoming: Incoming, tally: Tally, month: date, before: MonthMan
         nic_gbp_in=tally.nic_used + tally.nic_rejected,
         nic_gbp_used=tally.nic_used,
         nic_gbp_rejected=tally.nic_rejected,
+        rows_without_nic=tally.without_nic,
         practices=len(tally.practices),
         data=f"{stem}.parquet",
         rejects=f"{stem}-rejects.parquet",

@@ -45,6 +45,7 @@ class Tally:
     odd_totals: int = 0
     rounded_nic: int = 0
     unread_nic: int = 0
+    without_nic: int = 0
     months: set[date] = field(default_factory=set)
     practices: set[str] = field(default_factory=set)
     rejects: list[pl.DataFrame] = field(default_factory=list)
@@ -82,6 +83,7 @@ def sort_out(chunk: pl.DataFrame, incoming: Incoming, tally: Tally) -> pl.DataFr
     good = judged.drop("reason", "is_nic_rounded")
     tally.used += good.height
     tally.nic_used += Decimal(good["nic_gbp"].sum() or 0)
+    tally.without_nic += good["nic_gbp"].null_count()
     tally.practices.update(good["practice_code"].unique().to_list())
     # a row's floats only: nothing is summed; half a unit of the third decimal an item is rounding
     quantity, total = pl.col("quantity").cast(pl.Float64), pl.col("total_quantity").cast(pl.Float64)
@@ -133,6 +135,8 @@ def warnings_of(tally: Tally, incoming: Incoming) -> tuple[str, ...]:
         warnings.append(f"in {tally.rounded_nic:,} rows NIC had parts of a penny; it was rounded half up.")
     if "nic_gbp" in incoming.layout.columns and tally.unread_nic:
         warnings.append(f"in {tally.unread_nic:,} rejected rows NIC is empty or unreadable; no sum of £ has it.")
+    if "nic_gbp" in incoming.layout.columns and tally.without_nic:
+        warnings.append(f"in {tally.without_nic:,} rows NIC is empty: unknown, not zero; no sum of £ has it.")
     if "nic_gbp" not in incoming.layout.columns:
         warnings.append("the file has no NIC column; its £ are unknown, not zero.")
     if "total_quantity" not in incoming.layout.columns:

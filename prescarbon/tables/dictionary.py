@@ -15,7 +15,7 @@ from prescarbon.tables.organisations import (
     PRACTICES,
     SUB_ICB_PARENTS,
 )
-from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING, REJECTS
+from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING, PRICES, REJECTS
 from prescarbon.tables.products import FACTORS, PRODUCTS
 
 TABLES = (
@@ -27,6 +27,7 @@ TABLES = (
     FACTORS,
     ACTIVITY,
     FOOTPRINT,
+    PRICES,
     OPPORTUNITIES,
     PRACTICE_SNAPSHOTS,
     PCN_MEMBERSHIPS,

@@ -6,7 +6,8 @@ from prescarbon.tables.schema import BNF, COST, GBP, KG, MONTH, PRACTICE, QUANTI
 
 # "many devices": more than nine an item, kept as claimed and flagged; "doses" and "packs": corrected and flagged
 READS_AS = pl.Enum(["devices", "many devices", "capsules", "doses", "packs", "not known", "not an inhaler"])
-METHODS = pl.Enum(["product", "class", "brand_mix", "spend", "unknown"])
+METHODS = pl.Enum(["product", "class", "brand_mix", "spend", "spend_actual_cost", "unknown"])
+SPEND_METHODS = ("spend", "spend_actual_cost")  # by £: the second where the data have no NIC of the product
 PRESCRIBING = Table(
     "prescribing",
     ("input row",),
@@ -58,6 +59,9 @@ ACTIVITY = Table(
         Column("nic_gbp", GBP, "Net ingredient cost.", "£", may_be_null=True),
         Column("actual_cost_gbp", COST, "Actual cost.", "£", may_be_null=True),
         Column("rows", pl.Int64, "Input rows summed.", "rows"),
+        Column(
+            "rows_without_nic", pl.Int64, "Those of them whose NIC is not in the data: no sum of £ has them.", "rows"
+        ),
     ),
 )
 
@@ -72,5 +76,20 @@ FOOTPRINT = Table(
         Column("kg_high", KG, "High end.", "kg CO2e", may_be_null=True),
         Column("method", METHODS, "How the kilograms were come by."),
         Column("factor_id", pl.String, "The factor used.", may_be_null=True),
+    ),
+)
+
+PRICES = Table(
+    "prices",
+    ("bnf_code",),
+    (
+        BNF,
+        Column(
+            "price_gbp", pl.Float64, "Constant price of one unit of quantity, in the £ of the spend factors' year.", "£"
+        ),
+        Column("price_from", pl.Date, "First month that the price is of."),
+        Column("price_to", pl.Date, "Last month that the price is of."),
+        Column("is_base", pl.Boolean, "Of the base period; false: of the first month in which it was sold."),
+        Column("cost", pl.Enum(["NIC", "actual cost"]), "Which £ the price is made of."),
     ),
 )

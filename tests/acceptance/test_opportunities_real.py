@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 
 from prescarbon.model.activity import read_quantities, reduce_to_activity
-from prescarbon.model.footprint import base_prices, estimate_footprint
+from prescarbon.model.footprint import estimate_footprint
 from prescarbon.model.opportunities.claims import claim_units, sum_volumes
 from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import find_opportunities, roll_up, total_savings
 from prescarbon.model.opportunities.options import OpportunityOptions
+from prescarbon.model.prices import base_prices, sum_sold
 from prescarbon.reference.definitions import read_reference
 from prescarbon.store.layouts import recognise, to_prescribing
 from prescarbon.tables.opportunities import OPPORTUNITIES
@@ -61,7 +62,9 @@ def world(real: Path) -> World:
     factors = reference.factors("harmonised", "AR6", {})
     reduced = reduce_to_activity(pl.concat(months).lazy())
     activity = read_quantities(reduced, reference.products, reference.not_inhalers).collect().lazy()
-    footprint = estimate_footprint(activity, reference.products, factors, reference.spend(), base_prices(activity))
+    sold = sum_sold(pl.concat(months).lazy())
+    prices = base_prices(sold, date(2017, 9, 1), LAST, reference.deflators, reference.gbp_year)
+    footprint = estimate_footprint(activity, reference.products, factors, reference.spend(), prices)
     footprint = footprint.collect().lazy()
     members = pl.LazyFrame({"practice_code": list(LISTS), "patients": list(LISTS.values()), "everyone": ["all"] * 4})
     options = OpportunityOptions(

@@ -18,7 +18,7 @@ from pptx import Presentation
 
 from prescarbon.cli import cli
 from prescarbon.reference.definitions import read_reference
-from prescarbon.report.views.numbers import Interval, kg, mass, number, pounds, span
+from prescarbon.report.views.numbers import Interval, mass, mass_span, number, pounds, rough, span
 from prescarbon.tables.products import FACTORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,8 @@ def test_page_pdf_workbook_csv_and_explain_agree(code, pack, demo_home):
     lines = [line for line in told["lines"] if line["devices"] is not None and line["kg_co2e"] is not None]
     kilograms, devices = sum(line["kg_co2e"] for line in lines), sum(line["devices"] for line in lines)
     headline, *methods = told["totals"]
-    everything, nic = sum(t["kg_co2e"] or 0 for t in methods), sum(t["nic_gbp"] for t in methods)
+    (other,) = (t for t in methods if t["method"] == "spend")
+    nic = sum(t["nic_gbp"] for t in methods)
 
     figures = {
         r["figure"]: r for r in pl.read_csv(pack / "data" / "figures.csv").to_dicts() if r["practice_code"] == code
@@ -64,14 +65,18 @@ def test_page_pdf_workbook_csv_and_explain_agree(code, pack, demo_home):
 
     summary = {row[0].value: [cell.value for cell in row[1:4]] for row in book["Summary"].iter_rows(min_row=4)}
     assert summary["Inhalers"][0] == figures["Inhalers"]["central"]
-    assert summary["All medicines"][0] == pytest.approx(everything, abs=0.001)
+    by_spend = summary["Other medicines, by spend"]
+    assert by_spend == [pytest.approx(other[k]) for k in ("kg_co2e", "kg_low", "kg_high")]
+    # the error is one for all: ÷ 1.4 to × 1.4 of medicines, ÷ 2 to × 2 of feeds and appliances
+    assert 1 / 2 < by_spend[1] / by_spend[0] <= 1 / 1.4
+    assert 1.4 <= by_spend[2] / by_spend[0] < 2
     assert summary["Net ingredient cost"][0] == pytest.approx(nic)
 
     inhalers = Interval(*(figures["Inhalers"][end] for end in ("low", "central", "high")))
-    total = Interval(summary["All medicines"][1], summary["All medicines"][0], summary["All medicines"][2])
+    about = rough(Interval(by_spend[1], by_spend[0], by_spend[2]))
     said = (
         f"{number(inhalers.central)} kg CO2e", f"{span(inhalers)} kg", f"{number(devices)} inhalers with a factor",
-        f"{number(figures['Per inhaler']['central'])} kg CO2e", f"{kg(total)} kg CO2e", f"{pounds(nic)} net ingredient cost",
+        f"{number(figures['Per inhaler']['central'])} kg CO2e", f"about {mass(about)} ({mass_span(about)})", f"{pounds(nic)} net ingredient cost",
     )  # fmt: skip
     page = plain(re.sub(r"<[^>]+>", "", (pack / "practice" / f"{code}.html").read_text("utf-8")))
     pdf = plain("".join(s.extract_text() for s in pypdf.PdfReader(pack / "pdf" / "practice" / f"{code}.pdf").pages))
@@ -177,7 +182,7 @@ def test_every_table_is_whole_typed_and_in_one_piece(pack):
     """As it lay in memory a table's Parquet would differ from run to run: it is written as one piece."""
     files = sorted((pack / "data").glob("*.parquet"))
     assert [f.stem for f in files] == [
-        "factors", "figures", "footprint", "kpi_values", "list_sizes", "measure_values", "opportunities", "practices"
+        "factors", "figures", "footprint", "kpi_values", "list_sizes", "measure_values", "opportunities", "practices", "prices"
     ]  # fmt: skip
     for file in files:
         table = pl.read_parquet(file)

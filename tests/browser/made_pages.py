@@ -86,7 +86,7 @@ def ics(name: str) -> IcsPage:
         period=Period.ending(date(2026, 1, 1), 12, [date(2026, 1, 1)]),
         inhaler_kg=SOME_KG,
         kg_per_1000=None,
-        total_kg=SOME_KG,
+        other_kg=SOME_KG,
         kpis=(KPI | {"title": name, "target_words": name},),
         series=(),
         places=(replace(row, address=None),),

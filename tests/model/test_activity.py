@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prescarbon.model.activity import in_force, presentation_names, read_quantities, reduce_to_activity
-from prescarbon.model.footprint import base_prices, count_devices, estimate_footprint
+from prescarbon.model.footprint import count_devices, estimate_footprint
 from prescarbon.model.sums import known_sum
-from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING
+from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING, PRICES
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
 
@@ -20,6 +20,7 @@ VENTOLIN, SPIRIVA, NEBULE, NEW, TABLET = (
     "0302000ZZZZZZZZ",
     "0303020G0AAABAB",
 )
+UNPRICED = "0301011R0BZAAAP"
 TWENTY, FOURTEEN = "0301011V0BBAAAA", "0301011V0BBAABB"  # of 20 and of 14 doses: fewer than 20 are read as devices
 
 PRODUCTS_HERE = rows_of(
@@ -30,6 +31,7 @@ PRODUCTS_HERE = rows_of(
     {SPIRIVA}  | Spiriva      | DPI         | none       | true           | 30               | 30               | 34.87
     {NEBULE}   | Salbutamol   | nebuliser   | none       | false          |                  |                  |
     {TWENTY}   | Twenty       | DPI         | none       | true           | 20               | 1                | 10.00
+    {UNPRICED} | Unpriced     | pMDI        | HFA-134a   | true           | 200              | 1                |
     {FOURTEEN} | Fourteen     | DPI         | none       | true           | 14               | 1                | 10.00
     """,
     **ALWAYS,
@@ -55,7 +57,21 @@ def activity(text: str) -> pl.LazyFrame:
     [
         (VENTOLIN, 2, 3, "9.00", "devices", 6.0),
         (VENTOLIN, 200, 1, "1.50", "doses", 1.0),  # 200 claimed for one 200-dose inhaler
-        (VENTOLIN, 200, 1, "300.00", "doses", 1.0),  # the same, and paid as 200
+        (VENTOLIN, 200, 3, "4.50", "doses", 3.0),  # 600 doses at £0.0075, three times the price of one inhaler
+        (VENTOLIN, 200, 3, "900.00", "many devices", 600.0),  # 600 at £1.50, the price of an inhaler: 600 inhalers
+        (
+            VENTOLIN,
+            200,
+            1,
+            "300.00",
+            "many devices",
+            200.0,
+        ),  # 200 at £1.50: paid as 200, so counted as 200, and flagged
+        (VENTOLIN, 200, 1, "149.99", "doses", 1.0),  # £0.74995: less than half an inhaler's price
+        (VENTOLIN, 200, 1, "150.00", "many devices", 200.0),  # £0.75: just half of it
+        (VENTOLIN, 200, 1, "", "doses", 1.0),  # no price, no witness: a whole number of inhalers of doses
+        (VENTOLIN, 200, 1, "-300.00", "doses", 1.0),  # paid back: no price either
+        (UNPRICED, 200, 1, "300.00", "doses", 1.0),  # no pack price to hold it against
         (VENTOLIN, 400, 2, "6.00", "doses", 4.0),
         (VENTOLIN, 100, 1, "0.75", "doses", 0.5),  # priced as doses though no whole inhaler
         (VENTOLIN, 100, 8, "9.00", "doses", 4.0),  # £0.01125 a unit, just 1.5 × £1.50 ÷ 200
@@ -63,7 +79,8 @@ def activity(text: str) -> pl.LazyFrame:
         (VENTOLIN, 9, 1, "13.50", "devices", 9.0),
         (VENTOLIN, 10, 1, "15.00", "many devices", 10.0),
         (VENTOLIN, 300, 1, "450.00", "many devices", 300.0),  # one and a half inhalers, paid as 300
-        (TWENTY, 40, 1, "400.00", "doses", 2.0),
+        (TWENTY, 40, 1, "20.00", "doses", 2.0),
+        (TWENTY, 40, 1, "400.00", "many devices", 40.0),  # £10 a unit, the price of an inhaler
         (FOURTEEN, 28, 1, "280.00", "many devices", 28.0),
         (SPIRIVA, 30, 2, "69.74", "capsules", 2.0),
         (SPIRIVA, 7, 1, "8.14", "capsules", 7 / 30),
@@ -93,10 +110,25 @@ def test_a_suspect_row_stays_apart_and_nothing_is_dropped():
     found = activity(f"""
         bnf_code   | quantity | items | nic_gbp
         {VENTOLIN} | 1        | 71    | 106.50
-        {VENTOLIN} | 200      | 1     | 300.00
+        {VENTOLIN} | 200      | 1     | 1.50
     """).collect()
     assert found.select("reads_as", "items", "rows").rows() == [("devices", 71, 1), ("doses", 1, 1)]
-    assert str(found["nic_gbp"].sum()) == "406.50"
+    assert str(found["nic_gbp"].sum()) == "108.00"
+
+
+def test_each_row_is_read_by_its_own_price():
+    """200 at £0.80 are inhalers, at £0.0075 doses; a row without a price, or paid back, does not make the others cheap."""
+    found = activity(f"""
+        bnf_code   | quantity | items | nic_gbp
+        {VENTOLIN} | 200      | 1     | 160.00
+        {VENTOLIN} | 200      | 1     | 1.50
+        {VENTOLIN} | 200      | 1     |
+        {VENTOLIN} | 200      | 1     | -160.00
+    """).collect()
+    assert found.select("reads_as", "rows", "rows_without_nic", pl.col("nic_gbp").cast(pl.Float64)).rows() == [
+        ("many devices", 1, 0, 160.0),
+        ("doses", 3, 1, 1.5 - 160),
+    ]
 
 
 def test_quantities_of_bnf_0301_to_0303_stay_apart_and_others_do_not():
@@ -116,7 +148,33 @@ def test_an_unknown_cost_stays_unknown():
         bnf_code   | quantity | items | nic_gbp
         {VENTOLIN} | 1        | 1     |
     """).collect()
-    assert found["nic_gbp"].to_list() == [None]
+    assert found.select("nic_gbp", "rows_without_nic").rows() == [(None, 1)]
+
+
+GUT = "0212000B0AAABAB"
+
+
+def prices(cost: str = "NIC", **of: float) -> pl.LazyFrame:
+    """Table PRICES with the price of GUT."""
+    rows = "\n".join(f"{globals()[name]} | {price} | {cost}" for name, price in of.items())
+    return rows_of(PRICES, f"bnf_code | price_gbp | cost\n{rows}", price_from=date(2025, 6, 1), is_base=True)
+
+
+def test_what_has_no_price_has_no_kilogram_and_actual_cost_says_so():
+    acts = rows_of(
+        ACTIVITY,
+        f"""
+        month      | practice_code | bnf_code  | reads_as       | items | total_quantity | nic_gbp
+        2025-06-01 | K81001        | {GUT}     | not an inhaler | 1     | 28             |
+        2025-06-01 | K81001        | 0402010AB | not an inhaler | 1     | 28             |
+        """,
+        rows=1,
+    )
+    found = estimate_footprint(acts, PRODUCTS_HERE, FACTORS_HERE, SPEND_HERE, prices("actual cost", GUT=0.5)).collect()
+    assert found.select("bnf_code", pl.col("kg_co2e").cast(pl.Float64), "method", "factor_id").rows() == [
+        (GUT, 28 * 0.5 * 0.21, "spend_actual_cost", "all"),
+        ("0402010AB", None, "unknown", None),
+    ]
 
 
 def test_footprint_takes_the_factor_of_its_month_and_never_invents_one():
@@ -148,7 +206,7 @@ def test_footprint_takes_the_factor_of_its_month_and_never_invents_one():
         """,
         **ALWAYS,
     )
-    found = estimate_footprint(acts, PRODUCTS_HERE, factors, spend, base_prices(acts)).collect()
+    found = estimate_footprint(acts, PRODUCTS_HERE, factors, spend, prices(GUT=10 / 28)).collect()
     by = {(r["month"].month, r["bnf_code"]): r for r in found.to_dicts()}
     assert float(by[6, VENTOLIN]["kg_co2e"]) == 3 * 28
     assert float(by[7, VENTOLIN]["kg_co2e"]) == 2 * 12
@@ -197,28 +255,9 @@ def test_a_factor_counts_kilograms_on_the_last_day_it_holds():
         old       | product  | {VENTOLIN} | 25     | 28      | 30      | 2010-01-01 | 2025-07-01
         """,
     )
-    found = estimate_footprint(acts, PRODUCTS_HERE, factors, FACTORS.empty(), base_prices(acts)).collect()
+    found = estimate_footprint(acts, PRODUCTS_HERE, factors, FACTORS.empty(), PRICES.empty()).collect()
     assert found["kg_co2e"].cast(pl.Float64).to_list() == [2 * 28, None]  # nothing holds in August: unknown, not nought
     assert found["method"].to_list() == ["product", "unknown"]
-
-
-def test_the_base_period_is_twelve_months_and_a_later_product_takes_its_own_first_month():
-    acts = rows_of(
-        ACTIVITY,
-        """
-        month      | practice_code | bnf_code  | reads_as       | items | total_quantity | nic_gbp
-        2024-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 1.00
-        2024-12-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 3.00
-        2025-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 10             | 90.00
-        2025-02-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 5.00
-        2025-03-01 | K81001        | 0402010XX | not an inhaler | 1     | 10             | 90.00
-        2024-01-01 | K81001        | 0402010ZZ | not an inhaler | 1     | 0              | 9.00
-        """,
-        rows=1,
-    )
-    # £4 for 20 in January to December 2024; the other is first seen in February 2025; no quantity, no price
-    assert sorted(base_prices(acts).collect().rows()) == [("0402010AB", 0.2), ("0402010XX", 0.5)]
-    assert ("0402010AB", 0.1) in base_prices(acts, base_months=1).collect().rows()
 
 
 def test_a_name_is_the_one_last_printed_and_the_first_in_the_alphabet_where_several_are():
@@ -233,23 +272,6 @@ def test_a_name_is_the_one_last_printed_and_the_first_in_the_alphabet_where_seve
         orient="row",
     )
     assert presentation_names(printed).collect().rows() == [("x", "Salbutamol (Ventolin)"), ("y", "Old name")]
-
-
-def test_a_price_jump_is_no_carbon():
-    acts = rows_of(
-        ACTIVITY,
-        """
-        month      | practice_code | bnf_code        | reads_as       | items | total_quantity | nic_gbp
-        2024-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 60             | 1.59
-        2025-01-01 | K81001        | 0402010AB | not an inhaler | 1     | 60             | 113.10
-        """,
-        rows=1,
-    )
-    spend = rows_of(
-        FACTORS, "factor_id | key_kind | key | kg_low | kg_co2e | kg_high\na | spend | 0 | 0.1 | 0.2 | 0.3", **ALWAYS
-    )
-    found = estimate_footprint(acts, PRODUCTS_HERE, FACTORS.empty(), spend, base_prices(acts)).collect()
-    assert found["kg_co2e"].cast(pl.Float64).to_list() == pytest.approx([1.59 * 0.2, 1.59 * 0.2])
 
 
 rows = st.lists(
@@ -317,8 +339,7 @@ def footprint_of(drawn: list[tuple]) -> pl.DataFrame:
     """The footprint of (practice, code, quantity, items, NIC) rows, priced at one fixed list."""
     text = "practice_code | bnf_code | quantity | items | nic_gbp\n" + "\n".join(" | ".join(map(str, r)) for r in drawn)
     acts = read_quantities(reduce_to_activity(prescribing(text)), PRODUCTS_HERE, NOT_INHALERS)
-    prices = pl.LazyFrame({"bnf_code": ["0212000B0AAABAB"], "price_gbp": [0.05]})
-    return estimate_footprint(acts, PRODUCTS_HERE, FACTORS_HERE, SPEND_HERE, prices).collect()
+    return estimate_footprint(acts, PRODUCTS_HERE, FACTORS_HERE, SPEND_HERE, prices(GUT=0.05)).collect()
 
 
 whole = st.lists(

@@ -21,7 +21,7 @@ from tests.pack.test_folder import tree
 GENERIC = "0301011R0AAAPAP"  # salbutamol 100 micrograms, whose brand nobody knows
 SETTINGS: dict[str, Any] = {
     "brand_mix": {GENERIC: 0.9},
-    "base_months": 3,
+    "price_base": "2025-01:2025-03",
     "draws": 200,
     "seed": 7,
     "membership": "as now",
@@ -79,6 +79,14 @@ def of_other_content(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "inputs": [*most, {**last, "hash": "00" * 32}]}
 
 
+def of_another_base_month(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The month is not among those of the run, and prices rest on it."""
+    base = manifest["price_base"]
+    months = [m | {"hash": "00" * 32} if m["month"] == "2025-02" else m for m in base["months"]]
+    inputs = [m for m in manifest["inputs"] if m["month"] > "2025-02"]
+    return {**manifest, "inputs": inputs, "price_base": {**base, "months": months}}
+
+
 def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda manifest: {k: v for k, v in manifest.items() if k != key}
 
@@ -87,6 +95,7 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     ("spoil", "says"),
     [
         (of_other_content, "not as it was is month 2026-01."),
+        (of_another_base_month, "not as it was is month 2025-02, which prices rest on."),
         (changed(reference_sha256="ab"), "not as it was is the reference data."),
         (changed(version="0.0.1"), "not as it was is prescarbon itself (0.0.1)."),
         (without("settings"), "this is no manifest of a run that can be repeated."),

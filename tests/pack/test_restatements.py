@@ -39,6 +39,7 @@ def kept(evidence: Evidence, to: Path, restatements: Entries | None = None) -> P
     (to / "manifest.json").write_text(manifest.to_json(), "utf-8")
     evidence.footprint.write_parquet(to / "data" / "footprint.parquet")
     pl.concat([evidence.factors, evidence.spend]).collect().write_parquet(to / "data" / "factors.parquet")
+    evidence.prices.table.write_parquet(to / "data" / "prices.parquet")
     return to
 
 
@@ -235,7 +236,7 @@ def test_a_base_month_published_again_moves_the_prices_of_the_others(
     publish_again(own_home, first, most_costly(own_home, first), 3)
     found = find_restatements(earlier, gather(replace(usual.config, home=own_home)))
     words = {words for words, _ in parts(of_month(found, "all"))}
-    assert words == {"constant prices: a month of the base period was published again"}
+    assert words == {f"constant prices: a month that they rest on was published again ({first})"}
     assert any(w.startswith("the month was published again: ") for w, _ in parts(of_month(found, "all", first)))
 
 
@@ -256,25 +257,65 @@ def test_what_the_earlier_run_had_no_row_of_is_no_matter_of_prices(usual: Eviden
     assert kg > 0
 
 
-def test_base_months_are_named(earlier: Path, usual: Evidence) -> None:
-    found = find_restatements(earlier, gather(replace(usual.config, base_months=1)))
-    assert causes(found) == {"base_months was 12, is 1"}
+def test_a_base_period_that_was_chosen_is_named(earlier: Path, usual: Evidence) -> None:
+    found = find_restatements(earlier, gather(replace(usual.config, price_base="2025-06:2025-07")))
+    assert causes(found) == {"price_base was not set, is 2025-06:2025-07"}
     assert {e["what"] for e in found} == {"all"}  # no price is in an inhaler's kilograms
 
 
 @pytest.mark.parametrize("has_tables", [True, False])
-def test_a_new_month_moves_the_base_period(usual: Evidence, tmp_path: Path, has_tables: bool) -> None:
-    pack = kept(gather(usual.config, last_month=parse_month("2025-12"), months=12), tmp_path / "earlier")
-    found = find_restatements(pack if has_tables else without_tables(pack), gather(usual.config, months=12))
-    assert causes(found) == {"constant prices: the base period began in January 2025, begins in February 2025"}
-    assert LAST not in {e["month"] for e in found}  # nobody said anything of it before
-
-
-@pytest.mark.parametrize("has_tables", [True, False])
-def test_a_base_period_that_grew_was_not_published_again(usual: Evidence, tmp_path: Path, has_tables: bool) -> None:
-    pack = kept(gather(usual.config, last_month=parse_month("2025-05")), tmp_path / "earlier")
+def test_an_older_month_that_was_loaded_moves_the_base_period(
+    usual: Evidence, own_home: Path, tmp_path: Path, has_tables: bool
+) -> None:
+    first = f"{usual.months[0]:%Y-%m}"
+    (own_home / "months" / f"{first}.json").unlink()
+    pack = kept(gather(replace(usual.config, home=own_home)), tmp_path / "earlier")
     found = find_restatements(pack if has_tables else without_tables(pack), usual)
-    assert causes(found) == {"constant prices: the base period ended in May 2025, ends in November 2025"}
+    assert causes(found) == {"constant prices: the base period was 2025-01 to 2025-12, is 2024-12 to 2025-11"}
+    assert first not in {e["month"] for e in found}  # nobody said anything of it before
+
+
+def test_a_month_more_in_a_chosen_base_period_is_named(usual: Evidence, own_home: Path, tmp_path: Path) -> None:
+    pinned = replace(usual.config, home=own_home, price_base="2024-06:2025-01")
+    (own_home / "months" / "2025-01.json").unlink()
+    pack = kept(gather(pinned), tmp_path / "earlier")
+    found = find_restatements(pack, gather(replace(pinned, home=usual.config.home)))
+    assert causes(found) == {"constant prices: they rest on other months (2025-01)"}
+
+
+def test_other_deflators_are_named(earlier: Path, usual: Evidence, own_reference: Path) -> None:
+    file = own_reference / "factors" / "gdp-deflator.csv"
+    file.write_text(file.read_text("utf-8").replace("2024,100,", "2024,101,"), "utf-8")
+    found = find_restatements(earlier, gather(replace(usual.config, reference=own_reference)))
+    assert causes(found) == {"constant prices: the £ are deflated by other values"}
+
+
+def test_another_window_moves_no_price(usual: Evidence, tmp_path: Path) -> None:
+    pack = kept(gather(usual.config, last_month=parse_month("2025-12"), months=3), tmp_path / "earlier")
+    assert find_restatements(pack, gather(usual.config, months=3)) == []
+
+
+def test_a_pack_that_does_not_say_its_base_period_is_compared_all_the_same(earlier: Path, usual: Evidence) -> None:
+    say(earlier, price_base=None)
+    change_table(earlier, "prices", lambda prices: prices.with_columns(pl.col("price_gbp") * 2))
+    change_table(
+        earlier, "footprint", lambda rows: rows.with_columns((pl.col("kg_co2e") * 2).cast(rows["kg_co2e"].dtype))
+    )
+    manifest = json.loads((earlier / "manifest.json").read_text("utf-8"))
+    say(earlier, kg_by_month=[row | {"all": row["all"] * 2} for row in manifest["kg_by_month"]])
+    words = causes(find_restatements(earlier, usual))
+    assert "constant prices: the earlier pack does not say its base period" in words
+
+
+def test_a_pack_without_its_prices_says_so(earlier: Path, usual: Evidence, own_reference: Path) -> None:
+    say(earlier, price_base=None)
+    (earlier / "data" / "prices.parquet").unlink()
+    file = own_reference / "factors" / "gdp-deflator.csv"
+    file.write_text(file.read_text("utf-8").replace("2024,100,", "2024,101,"), "utf-8")
+    found = find_restatements(earlier, gather(replace(usual.config, reference=own_reference)))
+    assert {re.sub(r": .*", "", words) for words in causes(found)} == {
+        "constant prices, products or readings of quantities changed"
+    }
 
 
 def test_another_scope_names_the_practices(earlier: Path, usual: Evidence, tmp_path: Path) -> None:
@@ -334,23 +375,26 @@ def test_a_factor_set_that_is_gone_is_named_and_the_walk_goes_on(
     row = "0301011R0BEAIAP,Ventolin,99,propellant,AR4,mine"
     own.write_text(f"key,product_name,kg_co2e,scope,gwp_basis,source_id\n{row}\n")
     config = replace(usual.config, home=own_home)
-    pack = kept(gather(replace(config, factor_set="mine", coverage_floor=0.0, base_months=6)), tmp_path / "earlier")
+    pack = kept(
+        gather(replace(config, factor_set="mine", coverage_floor=0.0, price_base="2025-06:2025-06")),
+        tmp_path / "earlier",
+    )
     own.unlink()
     entry = of_month(find_restatements(pack, gather(config)), "all")
     gone = "factor_set was mine, is harmonised, which cannot be recomputed: there is no factor set 'mine'"
     first, *others = [words for words, _ in parts(entry)]
     assert first.startswith(gone)
-    assert first.endswith("; base_months was 6, is 12")  # the failed step has no kilograms of its own
+    assert first.endswith("; price_base was 2025-06:2025-06, is not set")  # the failed step has no kilograms of its own
     assert [words.partition(":")[0] for words in others] == ["factors changed"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("gwp_basis", "AR9"), ("brand_mix", None), ("base_months", "x")])
+@pytest.mark.parametrize(("key", "value"), [("gwp_basis", "AR9"), ("brand_mix", None), ("price_base", "x")])
 def test_a_setting_that_is_no_longer_allowed_is_named(earlier: Path, ar5: Evidence, key: str, value: Any) -> None:
     say(earlier, settings=settings_of(earlier) | {key: value})
     found = find_restatements(earlier, ar5)
     assert len(found) == 2 * 14
     for entry in found:
-        assert f"{key} was {value}, is " in entry["because"]
+        assert f"{key} was {'not set' if value is None else value}, is " in entry["because"]
         assert f", which cannot be recomputed: the settings: {key}" in entry["because"]
         assert parts(entry)
 

@@ -21,7 +21,7 @@ from prescarbon.pipeline.scope import Scope
 from prescarbon.store.months import Store
 
 KG = ["kg_low", "kg_co2e", "kg_high"]
-PARTS = {"inhalers": IS_INHALER, "other": ~IS_INHALER, "all": pl.lit(value=True)}
+PARTS = {"inhalers": IS_INHALER, "other": ~IS_INHALER}
 COLUMNS = {"practice": "practice_code", "pcn": "pcn_code", "sub-icb": "sub_icb_code", "icb": "icb_code"}
 
 

@@ -157,7 +157,10 @@ VENTOLIN_LINE = line_of("factors/inhalers.csv", VENTOLIN)
             "2025-06-01",
             "overlaps",
         ),
-        ("factors/spend.csv", 2, "kg_high", "0.1", "not within"),
+        ("factors/spend.csv", 2, "width", "wide", "is none of all medicines, chapter, product"),
+        ("factors/spend.csv", 2, "gbp_year", "2024", "is not the year of the other rows"),
+        ("factors/spend-width.csv", 2, "times", "0.9", "is below 1"),
+        ("factors/gdp-deflator.csv", 2, "gdp_deflator", "much", "is no number"),
         ("products/code-changes.csv", 2, "old_code", "0301040V0BBAAAA", "is wrong at its source"),
         (
             "products/without-factor.csv",

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from prescarbon.report.faces.html import HtmlPages, IndexRow, Totals
 from prescarbon.report.faces.safety import formula_safe, page_name
 from prescarbon.report.views import numbers
 from prescarbon.report.views.numbers import Interval
-from prescarbon.report.views.parts import SignalPoint
+from prescarbon.report.views.parts import SignalPoint, nic_words
 from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.prescribing import FOOTPRINT
 from tests.frames import rows_of
@@ -39,9 +40,9 @@ FOOT = (
 INTERVALS = pl.DataFrame(
     [
         ("K81001", "total", "inhalers", 330.0, 364.0, 388.0),
-        ("K81001", "total", "all", 345.0, 377.0, 405.0),
+        ("K81001", "total", "other", 9.0, 13.0, 18.0),
         ("K81001", "method", "product", 330.0, 364.0, 388.0),
-        ("K81001", "method", "spend", 12.0, 13.0, 17.0),
+        ("K81001", "method", "spend", 9.0, 13.0, 18.0),
         ("K81001", "series", "0301011R0BEAIAP", 330.0, 364.0, 388.0),
         ("K81001", "month", "2025-12-01", 300.0, 336.0, 360.0),
         ("K81001", "month", "2026-01-01", 25.0, 28.0, 30.0),
@@ -78,11 +79,13 @@ HTML = HtmlPages(MANIFEST, WORDS)
 PERIOD = Period.ending(date(2026, 1, 1), 12, [date(2025, 12, 1), date(2026, 1, 1)])
 
 
-def the_page(name: str = "Test surgery", people: dict | None = None):
+def the_page(name: str = "Test surgery", people: dict | None = None, foot: pl.DataFrame = FOOT):
     practices = {
         "K81001": {"practice_name": name, "setting": "GP practice", "pcn_name": "A PCN", "sub_icb_code": "M1J4Y"}
     }
-    (figures,) = build_figures(FOOT, {"0301011R0BEAIAP": HOSTILE}, practices, people or {}, INTERVALS, PERIOD)
+    (figures,) = build_figures(
+        foot, {"0301011R0BEAIAP": HOSTILE}, practices, people or {}, INTERVALS, PERIOD, product_width=4
+    )
     return PracticePage(**vars(figures))
 
 
@@ -98,13 +101,93 @@ def test_headlines_by_hand():
     assert page.covered_gbp == pytest.approx((18 + 1.5 + 60) / 119.5)
 
 
-def test_tiers_add_up_to_the_total_and_unknown_is_not_zero():
+def test_tiers_add_up_by_device_and_by_spend_and_unknown_is_not_zero():
     page = the_page()
-    assert sum(t.kg.central for t in page.tiers if t.kg) == page.total_kg.central
+    by_method = {t.method: t.kg.central for t in page.tiers if t.kg}
+    assert by_method == {"product": page.inhaler_kg.central, "spend": page.other_kg.central}
     assert sum(t.items for t in page.tiers) == page.items
     (unknown,) = [t for t in page.tiers if t.method == "unknown"]
     assert unknown.kg is None
     assert [s.bnf_code for s in page.without_factor] == ["0302000ZZZZZZZZ"]
+
+
+def test_kilograms_by_device_and_by_spend_are_never_one_figure():
+    text = HTML.practice(the_page()).html
+    assert "Other medicines: about 13 kg CO2e (9 to 18 kg). By spend, an order of magnitude" in text
+    assert "364 kg CO2e" in text
+    assert "377" not in text  # 364 + 13
+
+
+def test_one_product_by_spend_is_four_times_more_or_less():
+    (spot,) = the_page().other_hotspots
+    assert spot.kg == Interval(13 / 4, 13, 13 * 4)
+    assert '<td class="n">13</td><td class="n">3.20 to 52</td>' in HTML.practice(the_page()).html  # to two figures
+
+
+def test_pounds_that_are_not_in_the_data_are_words_and_never_nought():
+    nowhere = FOOT.with_columns(
+        nic_gbp=pl.lit(None, pl.Decimal(18, 2)),
+        rows_without_nic=pl.lit(1, pl.Int64),
+        **{k: pl.when(pl.col("method") != "spend").then(k) for k in ("kg_low", "kg_co2e", "kg_high")},
+    ).with_columns(
+        method=pl.when(pl.col("method") == "spend")
+        .then(pl.lit("unknown"))
+        .otherwise("method")
+        .cast(FOOTPRINT.schema["method"])
+    )
+    (figures,) = build_figures(
+        nowhere, {}, {}, {}, INTERVALS.filter(pl.col("key").is_in(["other", "spend"]).not_()), PERIOD, product_width=4
+    )
+    page = PracticePage(**vars(figures))
+    text = HTML.practice(page).html
+    assert "£ not in the data net ingredient cost. Coverage: " in text
+    assert "and not known of all £ carry" in text
+    assert "Other medicines: not known. " in text
+    assert "50 items whose price is not known are left out." in text
+    assert (page.other_kg, page.nic_gbp, page.covered_gbp, page.other_items_unknown) == (None, None, None, 50)
+    assert "£0" not in text
+    assert "None" not in text
+
+
+def test_a_sum_of_pounds_says_how_many_rows_it_leaves_out():
+    part = FOOT.with_columns(
+        nic_gbp=pl.when(pl.col("method") != "unknown").then("nic_gbp"),
+        rows_without_nic=(pl.col("method") == "unknown").cast(pl.Int64),
+    )
+    assert (
+        "£79.50 net ingredient cost (without 1 rows whose £ are not in the data)"
+        in HTML.practice(the_page(foot=part)).html
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "£120.50 in = £119.50 used + £1.00 rejected; £119.50 in this scope"),
+        (
+            {"rows_without_nic": 2},
+            "£120.50 in = £119.50 used + £1.00 rejected; £119.50 in this scope without 2 rows whose £ are not in the data",
+        ),
+        (
+            {"rows_without_nic": 4, "nic_gbp_in_scope": None},
+            "£120.50 in = £119.50 used + £1.00 rejected; £ not in the data in this scope",
+        ),
+        (
+            {"nic_gbp_in": None, "nic_gbp_used": None, "nic_gbp_rejected": None, "nic_gbp_in_scope": None},
+            "£ not in the data",
+        ),
+    ],
+)
+def test_pounds_in_and_used_are_said_or_not_in_the_data(changes, said):
+    manifest = replace(MANIFEST, **changes)
+    assert nic_words(manifest) == said
+    assert f"<dt>Net ingredient cost</dt><dd>{said}</dd>" in HtmlPages(manifest, WORDS).practice(the_page()).html
+
+
+def test_the_base_period_stands_on_the_page():
+    manifest = replace(MANIFEST, price_base={"words": "Prices of April 2024 to March 2025."})
+    said = "<dt>Constant prices</dt><dd>Prices of April 2024 to March 2025.</dd>"
+    assert said in HtmlPages(manifest, WORDS).practice(the_page()).html
 
 
 def test_a_corrected_quantity_is_shown_before_and_after():
@@ -182,3 +265,9 @@ def test_a_share_is_never_rounded_to_all_or_nothing():
     assert numbers.percent(0.0001) == "under 0.1%"
     assert (numbers.percent(1.0), numbers.percent(0.5), numbers.percent(None)) == ("100%", "50%", "not known")
     assert numbers.pounds(Decimal("-12.5")) == "-£12.50"
+    assert (numbers.pounds(None), numbers.pence(None)) == ("£ not in the data", "£ not in the data")
+
+
+def test_an_order_of_magnitude_has_two_figures():
+    assert numbers.rough(Interval(4_575_853.4, 6_783_281.7, 10_250_758.3)) == Interval(4_600_000, 6_800_000, 10_000_000)
+    assert numbers.rough(None) is None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from prescarbon.store.manifests import check_rows, disagreement, read_manifest
 from prescarbon.store.months import EVERY_OTHER, MonthManifest, Store, practices_missing
 from tests.source.test_files import put, text
 
-NEW_FIELDS = ("practices_asked", "is_synthetic", "data_hash", "rejects_hash")
+NEW_FIELDS = ("practices_asked", "rows_without_nic", "is_synthetic", "data_hash", "rejects_hash")
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def test_a_query_of_an_older_version_asked_for_the_practices_it_brought(store, h
     assert make_old(store, source="file", file_name="EPD_synthetic.csv").is_synthetic
     (store.folder / held.data).unlink()
     assert make_old(store, source="portal query").practices_asked == ()  # nothing is known to be held
+
+
+def test_a_row_whose_nic_is_empty_is_used_counted_and_said(store, tmp_path):
+    some = take_file(store, put(tmp_path, text({}, {"NIC": "", "PRACTICE_CODE": "K81002"}))).manifest
+    assert (some.rows_used, some.rows_without_nic, some.nic_gbp_used, some.has_nic) == (2, 1, Decimal("9.00"), True)
+    assert some.warnings == ("in 1 rows NIC is empty: unknown, not zero; no sum of £ has it.",)
+    none = take_file(store, put(tmp_path, text({"NIC": ""}), "other.csv"), replace=True).manifest
+    assert (none.rows_used, none.rows_without_nic, none.has_nic) == (1, 1, False)
+
+
+def test_what_an_older_version_did_not_count_is_counted_in_its_rows(store, tmp_path):
+    manifest = take_file(store, put(tmp_path, text({"NIC": ""}))).manifest
+    assert make_old(store).rows_without_nic == 1
+    (store.folder / manifest.data).unlink()
+    assert make_old(store).rows_without_nic == 0  # who reads the rows is told that they are gone
 
 
 def test_what_a_month_lacks_of_a_scope(held):

@@ -131,7 +131,8 @@ def _over_dispersed(scaled: pl.LazyFrame, by: Sequence[str], winsorised: float) 
     quantiles = [raw.filter(is_in).quantile(q, "linear").over(group) for q in (winsorised, 1 - winsorised)]
     weights, squared = _sum(weight.filter(is_in)), _sum((weight**2).filter(is_in))
     tau_squared = between_variance(pl.col("phi"), pl.col("n"), weights.over(group), squared.over(group))
-    is_judged = is_in & (pl.col("n") >= ORGANISATIONS_TO_JUDGE)
+    is_judged = is_in & (pl.col("n") > 1)
+    is_enough = pl.col("n") >= ORGANISATIONS_TO_JUDGE
     return (
         scaled.with_columns(raw_z=(pl.col("y") - pl.col("target")) / pl.col("s2").sqrt(), n=is_in.sum().over(group))
         .with_columns(phi=(_sum(raw.clip(*quantiles).pow(2).filter(is_in)) / is_in.sum()).over(group))
@@ -139,7 +140,9 @@ def _over_dispersed(scaled: pl.LazyFrame, by: Sequence[str], winsorised: float) 
         .with_columns(sd=(pl.col("s2") + pl.col("tau_squared")).sqrt())
         .with_columns(z=pl.when(is_judged).then((pl.col("y") - pl.col("target")) / pl.col("sd")))
         .with_columns(
-            verdict=pl.when(pl.col("z") > LIMIT_95 + NOISE)
+            verdict=pl.when(~is_enough)
+            .then(None)
+            .when(pl.col("z") > LIMIT_95 + NOISE)
             .then(pl.lit("higher than most"))
             .when(pl.col("z") < -LIMIT_95 - NOISE)
             .then(pl.lit("lower than most"))

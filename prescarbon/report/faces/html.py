@@ -21,6 +21,7 @@ from prescarbon.report.faces.safety import page_name
 from prescarbon.report.views import numbers
 from prescarbon.report.views.ics import IcsPage
 from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.parts import nic_words
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
 
@@ -39,9 +40,11 @@ class Totals:
 
     period: Period
     inhaler_kg: Interval | None
-    total_kg: Interval | None
+    other_kg: Interval | None
     nic_gbp: Decimal | None
     items: int
+    other_items_unknown: int = 0
+    rows_without_nic: int = 0
 
 
 def _environment() -> jinja2.Environment:
@@ -53,9 +56,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for name in (
-        "number", "kg", "span", "mass", "mass_span", "pounds", "cost_change", "percent", "month", "months", "signed"
+        "number", "kg", "span", "mass", "mass_span", "rough", "pounds", "pence", "cost_change", "percent", "month", "months", "signed"
     ):  # fmt: skip
         env.filters[name] = getattr(numbers, name)
+    env.filters["nic_words"] = nic_words
     env.filters["fill"] = lambda sentence, **values: sentence.format(**values)
     return env
 

@@ -30,13 +30,15 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
                 ("Inhalers", *interval_cells(page.inhaler_kg), "kg CO2e"),
                 ("Per inhaler", *interval_cells(page.kg_per_inhaler), "kg CO2e an inhaler"),
                 ("Inhalers per 1,000 registered people", *interval_cells(page.kg_per_1000), "kg CO2e"),
-                ("All medicines", *interval_cells(page.total_kg), "kg CO2e"),
+                ("Other medicines, by spend", *interval_cells(page.other_kg), "kg CO2e"),
                 ("Registered people", page.list_size, None, None, "people"),
                 ("Inhalers with a factor", page.inhalers, None, None, "inhalers"),
                 ("Items", page.items, None, None, "items"),
                 ("Net ingredient cost", page.nic_gbp, None, None, "£"),
+                ("Rows without £ in the data", page.rows_without_nic, None, None, "rows"),
+                ("Other medicines without a price", page.other_items_unknown, None, None, "items"),
             ],
-            [f"{page.practice_name} ({page.practice_code}), {months(page.period)}"],
+            [f"{page.practice_name} ({page.practice_code}), {months(page.period)}", words["page"]["by_spend"]],
         ),
         Sheet(
             "Beside others",
@@ -51,7 +53,7 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
         _change_sheet(page.change, words),
         _series_sheet([Series("", "kg CO2e", "an inhaler", page.signals)]),
         _hotspot_sheet("Inhalers", page.inhaler_hotspots),
-        _hotspot_sheet("Other medicines", page.other_hotspots),
+        _hotspot_sheet("Other medicines", page.other_hotspots, [words["practice"]["other_medicines"]]),
         Sheet(
             "By month",
             [("Month", "month"), ("inhalers kg CO2e", "kg"), ("low", "kg"), ("high", "kg"), ("devices", "count"), ("other medicines kg CO2e", "kg"), ("items", "count")],
@@ -106,6 +108,17 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
     """The ICS page's tables."""
     return [
         Sheet(
+            "Summary",
+            [("Figure", "text"), *NUMBER, ("unit", "text")],
+            [
+                ("Inhalers", *interval_cells(page.inhaler_kg), "kg CO2e"),
+                ("Inhalers per 1,000 registered people", *interval_cells(page.kg_per_1000), "kg CO2e"),
+                ("Other medicines, by spend", *interval_cells(page.other_kg), "kg CO2e"),
+                ("Other medicines without a price", page.other_items_unknown, None, None, "items"),
+            ],
+            [words["page"]["by_spend"]],
+        ),
+        Sheet(
             "KPIs",
             [("KPI", "text"), *NUMBER, ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("newest signal", "word"), ("on track", "word"), ("status", "word")],
             [
@@ -144,7 +157,7 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
     ]  # fmt: skip
 
 
-def _hotspot_sheet(name: str, spots: Sequence[Hotspot]) -> Sheet:
+def _hotspot_sheet(name: str, spots: Sequence[Hotspot], notes: Sequence[str] = ()) -> Sheet:
     columns = [
         ("Presentation", "text"), ("BNF code", "code"), *KG, ("share", "share"), ("NIC", "gbp"), ("items", "count"),
         ("devices", "number"), ("how known", "word"),
@@ -153,7 +166,7 @@ def _hotspot_sheet(name: str, spots: Sequence[Hotspot]) -> Sheet:
         (s.name, s.bnf_code, *interval_cells(s.kg), s.share_of_kg, s.nic_gbp, s.items, s.devices, s.methods)
         for s in spots
     ]
-    return Sheet(name, columns, rows)
+    return Sheet(name, columns, rows, notes)
 
 
 def _action_sheet(actions: Sequence[Action], words: Wording) -> Sheet:

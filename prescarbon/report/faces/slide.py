@@ -19,7 +19,7 @@ from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.charts import BLUE, DARK, GREY
 from prescarbon.report.faces.workbook import FIXED
 from prescarbon.report.views.ics import IcsPage
-from prescarbon.report.views.numbers import Interval, mass, mass_span, months, number, signed
+from prescarbon.report.views.numbers import Interval, mass, mass_span, months, number, rough, signed
 from prescarbon.report.views.parts import Change, Series
 
 TITLE_ONLY = 5  # the layout of python-pptx's own template
@@ -41,7 +41,7 @@ def write_slide(file: Path, page: IcsPage, manifest: RunManifest, words: Wording
     heads = (
         ("Inhalers, twelve months", page.inhaler_kg),
         ("Inhalers per 1,000 people", page.kg_per_1000),
-        ("All medicines", page.total_kg),
+        ("Other medicines by spend, about", rough(page.other_kg)),
     )
     for at, (name, interval) in enumerate(heads):
         _card(slide, 0.4 + at * 2.75, name, interval)

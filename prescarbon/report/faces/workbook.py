@@ -11,6 +11,7 @@ import xlsxwriter
 
 from prescarbon.manifest import RunManifest
 from prescarbon.reference.wording import Wording
+from prescarbon.report.views.parts import nic_words
 
 NOTES_WIDTH = 120
 LINE = 15  # points a line of a row
@@ -125,10 +126,8 @@ def _write_notes(
             f"{manifest.factor_set} set, GWP100 of {manifest.gwp_basis}; reference data {manifest.reference_sha256}",
         ),
         ("Rows", f"{manifest.rows_in:,} in = {manifest.rows_used:,} used + {manifest.rows_rejected:,} rejected"),
-        (
-            "NIC",
-            f"£{manifest.nic_gbp_in:,.2f} in = £{manifest.nic_gbp_used:,.2f} used + £{manifest.nic_gbp_rejected:,.2f} rejected",
-        ),
+        ("NIC", nic_words(manifest)),
+        *((("Constant prices", manifest.price_base["words"]),) if manifest.price_base else ()),
         *((f"Input {i['month']}", f"{i['file_name']}, sha256 {i['hash']}") for i in manifest.inputs),
         ("Low to high", words["page"]["interval"]),
         ("Empty cells", "Not known. Nothing unknown is zero."),

@@ -28,6 +28,7 @@ class GroupRow:
 class IcsPage:
     """Everything the ICS page shows.
 
+    other_kg   all that is no inhaler, by spend, without other_items_unknown: never added to inhaler_kg
     series     one a measured KPI, each with a point for every loaded month
     kpis       rows of table KPI_VALUES plus target_words and unit, in the order of the KPI list
     months     what each month's file was made of: month, rows_in, rows_used, rows_rejected, nic_gbp_in, nic_gbp_used,
@@ -38,7 +39,7 @@ class IcsPage:
     period: Period
     inhaler_kg: Interval | None
     kg_per_1000: Interval | None
-    total_kg: Interval | None
+    other_kg: Interval | None
     kpis: tuple[Mapping[str, Any], ...]
     series: tuple[Series, ...]
     places: tuple[GroupRow, ...]
@@ -51,6 +52,7 @@ class IcsPage:
     months: tuple[Mapping[str, Any], ...]
     published: tuple[Mapping[str, Any], ...] = ()
     together: Together | None = None
+    other_items_unknown: int = 0
 
     @property
     def series_months(self) -> tuple[date, ...]:

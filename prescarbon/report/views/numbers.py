@@ -7,6 +7,8 @@ from decimal import Decimal
 from prescarbon.model.period import Period
 
 UNKNOWN = "not known"
+UNKNOWN_POUNDS = "£ not in the data"
+FIGURES_OF_A_SPEND_ESTIMATE = 2  # what is known to an order of magnitude is printed to two figures
 PENNY = Decimal("0.01")
 TONNES_FROM = 100_000.0
 NAMED_MONTHS = 2  # so many missing months are named, more are counted
@@ -47,11 +49,16 @@ def span(value: Interval | None) -> str:
 
 
 def pounds(value: Decimal | None) -> str:
-    """Pounds; pence below £100."""
+    """Pounds; pence below £100. What the data do not hold is never £0.00."""
     if value is None:
-        return UNKNOWN
+        return UNKNOWN_POUNDS
     size = abs(value)
     return f"{'-' if value < 0 else ''}£{size:,.{2 if size < 100 else 0}f}"
+
+
+def pence(value: Decimal | None) -> str:
+    """Pounds to the penny: what must add up."""
+    return UNKNOWN_POUNDS if value is None else f"£{value:,.2f}"
 
 
 def cost_change(value: Decimal | None) -> str:
@@ -78,6 +85,15 @@ def mass_span(value: Interval | None) -> str:
     if value.central < TONNES_FROM:
         return f"{span(value)} kg"
     return f"{number(value.low / 1000)} to {number(value.high / 1000)} tonnes"
+
+
+def rough(value: Interval | None) -> Interval | None:
+    """An interval to two figures: an order of magnitude should not look like a measurement."""
+    return value and Interval(*(_two_figures(end) for end in (value.low, value.central, value.high)))
+
+
+def _two_figures(value: float) -> float:
+    return float(f"{value:.{FIGURES_OF_A_SPEND_ESTIMATE}g}")
 
 
 def percent(share: float | None) -> str:

@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from prescarbon.manifest import RunManifest
 from prescarbon.model.period import Period
-from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.numbers import UNKNOWN_POUNDS, Interval, pence
 
 MONTHS_FOR_A_LINE = 6
 
@@ -155,6 +156,18 @@ def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
 def together_from(row: Mapping[str, Any]) -> Together:
     """A row of `total_savings` as what a page shows."""
     return Together(row["lines"], _interval(row, "kg_to_peer_counted"))
+
+
+def nic_words(manifest: RunManifest) -> str:
+    """NIC in = used + rejected, and of the scope, to the penny; what is not in the data is said, never £0.00."""
+    if manifest.nic_gbp_in is None:
+        return UNKNOWN_POUNDS
+    used, rejected = pence(manifest.nic_gbp_used), pence(manifest.nic_gbp_rejected)
+    whole = f"{pence(manifest.nic_gbp_in)} in = {used} used + {rejected} rejected"
+    scope = f"{pence(manifest.nic_gbp_in_scope)} in this scope"
+    left_out = f" without {manifest.rows_without_nic:,} rows whose £ are not in the data"
+    is_part = manifest.rows_without_nic and manifest.nic_gbp_in_scope is not None
+    return f"{whole}; {scope}{left_out if is_part else ''}"
 
 
 def _interval(row: Mapping[str, Any], name: str) -> Interval | None:

@@ -60,7 +60,12 @@ class Correction:
 
 @dataclass(frozen=True)
 class PracticeFigures:
-    """What a practice's figures are, before anything stands beside them."""
+    """What a practice's figures are, before anything stands beside them.
+
+    other_kg             all that is no inhaler, by spend: never added to inhaler_kg
+    other_items_unknown  items of those that no price is known of: left out of other_kg
+    rows_without_nic     rows whose £ are not in the data: left out of nic_gbp
+    """
 
     practice_code: str
     practice_name: str
@@ -71,13 +76,15 @@ class PracticeFigures:
     period: Period
     inhaler_kg: Interval | None
     kg_per_inhaler: Interval | None
-    total_kg: Interval | None
+    other_kg: Interval | None
+    other_items_unknown: int
     kg_per_1000: Interval | None
     list_size: float | None
     list_size_words: str
     inhalers: float
     items: int
     nic_gbp: Decimal | None
+    rows_without_nic: int
     covered_inhaler_items: float | None
     covered_gbp: float | None
     tiers: tuple[Tier, ...]

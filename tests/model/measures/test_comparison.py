@@ -83,7 +83,8 @@ def test_funnel_agrees_with_the_steps_of_the_nhs_package(drawn):
     assert table["z"].to_list() == pytest.approx(z, rel=1e-5, abs=1e-6)
     assert table.filter(pl.col("low_998") > pl.col("low_95")).is_empty()
     beyond = (pl.col("value") > pl.col("high_95") + 1e-9) & (pl.col("high_95") < 1)
-    assert set(table.filter(beyond)["verdict"].unique()) <= {"higher than most"}
+    words = {"higher than most"} if len(drawn) >= 10 else {None}  # nobody is judged in a group of fewer than ten
+    assert set(table.filter(beyond)["verdict"].unique()) <= words
 
 
 def test_the_order_of_the_rows_changes_no_bit():
