@@ -13,7 +13,7 @@ from prescarbon.model.sums import DEVICE_DECIMALS, KILOGRAMS, exact_sum, known_s
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.series import Per1000, per_1000
 from prescarbon.reference.spend import PRODUCT_WIDTH
-from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.numbers import Interval, pence
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
 
 HOTSPOTS_SHOWN = 10
@@ -267,7 +267,7 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         if m.rows_rejected:
             notes.append(
                 f"{m.month}: {m.rows_rejected:,} of {m.rows_in:,} rows in the file could not be used "
-                f"(£{m.nic_gbp_rejected:,.2f}); they are listed with their reason in the store."
+                f"({pence(m.nic_gbp_rejected if m.has_nic else None)}); they are listed with their reason in the store."
             )
         notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
     return tuple(notes)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
 from prescarbon.model.uncertainty import (
+    SPAN,
     draw_factors,
     draw_positions,
     intervals_by,
@@ -130,3 +131,20 @@ def test_intervals_agree_with_the_matrix_of_devices_and_draws():
     table = intervals(ROWS[:4])
     assert table["kg_low"].cast(pl.Float64).to_list() == pytest.approx(low.tolist(), abs=0.001)
     assert table["kg_high"].cast(pl.Float64).to_list() == pytest.approx(high.tolist(), abs=0.001)
+
+
+def test_where_only_the_ends_are_known_the_interval_is_the_whole_span_and_adding_up_does_not_shrink_it():
+    """Two tiers by one method, 10 (5 to 20) and 1 (0.5 to 2): 11 (5.5 to 22), because they are wrong together."""
+    rows = frame(
+        """
+        practice_code | factor_id | kg_low | kg_co2e | kg_high
+        K81001        | medicines | 5      | 10      | 20
+        K81001        | feeds     | 0.5    | 1       | 2
+        """,
+        kg_low=KG,
+        kg_co2e=KG,
+        kg_high=KG,
+    )
+    keys = pl.LazyFrame({"factor_id": ["medicines", "feeds"], "shared_key": [f"{SPAN} spend"] * 2})
+    found = intervals_by(rows, keys, ["practice_code"], seed=1, draws=10).collect()
+    assert found.select("kg_low", "kg_co2e", "kg_high").cast(pl.Float64).rows() == [(5.5, 11.0, 22.0)]

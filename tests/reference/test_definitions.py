@@ -249,3 +249,39 @@ def test_every_respiratory_code_of_the_real_rows_is_an_inhaler_or_known_not_to_b
         codes |= {r["BNF_CODE"]: r["BNF_DESCRIPTION"] for r in csv.DictReader(io.StringIO(text))}
     strange = {c: n for c, n in codes.items() if "0301" <= c < "0304" and c not in known and not c.startswith(others)}
     assert strange == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("spend.csv", ",2023,", ",2025,", "gbp_year: '2025' has no value in factors/gdp-deflator.csv"),
+        ("spend-width.csv", "chapter,2,", "product,2,", "stands twice"),
+    ],
+)
+def test_the_files_about_pounds_agree(tmp_path, file, old, new, said):
+    root = shutil.copytree(ROOT, tmp_path / "reference")
+    changed = root / "factors" / file
+    changed.write_text(changed.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(DefinitionError) as refused:
+        read_reference(root).spend()
+    assert said in str(refused.value)
+
+
+def test_a_width_that_lacks_is_named(tmp_path):
+    root = shutil.copytree(ROOT, tmp_path / "reference")
+    file = root / "factors" / "spend-width.csv"
+    file.write_text("\n".join(line for line in file.read_text("utf-8").splitlines() if not line.startswith("chapter")))
+    with pytest.raises(DefinitionError, match="width: 'chapter' stands in no row"):
+        read_reference(root).spend()
+
+
+def test_all_spend_factors_are_wrong_together_and_as_wide_as_their_source_says():
+    reference = read_reference(ROOT)
+    spend = reference.spend().collect()
+    keys = reference.shared_keys.filter(pl.col("factor_id").is_in(spend["factor_id"].to_list())).collect()
+    assert keys.height == spend.height
+    assert keys["shared_key"].n_unique() == 1
+    of = {row["factor_id"]: (row["kg_low"], row["kg_co2e"], row["kg_high"]) for row in spend.to_dicts()}
+    assert (reference.gbp_year, reference.spend_widths["product"]) == (2023, 4)
+    assert of["spend-medicines"] == (0.156432, 0.219005, 0.306607)  # ÷ 1.4, × 1.4
+    assert of["spend-feeds"] == (0.298652, 0.597304, 1.194608)  # ÷ 2, × 2
