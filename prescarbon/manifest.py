@@ -15,7 +15,8 @@ from prescarbon import __version__
 class RunManifest:
     """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes.
 
-    is_whole  false where the pack holds the pages of some practices or PCNs alone
+    nic_gbp_in, …_used, …_rejected  of the rows whose NIC is known; None where no row of any month has one
+    is_whole                        false where the pack holds the pages of some practices or PCNs alone
     """
 
     command: str
@@ -29,9 +30,9 @@ class RunManifest:
     rows_in: int
     rows_used: int
     rows_rejected: int
-    nic_gbp_in: Decimal
-    nic_gbp_used: Decimal
-    nic_gbp_rejected: Decimal
+    nic_gbp_in: Decimal | None
+    nic_gbp_used: Decimal | None
+    nic_gbp_rejected: Decimal | None
     rows_in_scope: int
     nic_gbp_in_scope: Decimal
     coverage_by_method: tuple[Mapping[str, Any], ...]

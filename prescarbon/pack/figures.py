@@ -9,7 +9,7 @@ import polars as pl
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.sums import DEVICE_DECIMALS, KILOGRAMS, exact_sum, known_sum
 from prescarbon.pipeline.evidence import Evidence
-from prescarbon.report.views.numbers import Interval
+from prescarbon.report.views.numbers import Interval, pence
 from prescarbon.report.views.practice import Correction, Hotspot, MonthPoint, PracticeFigures, Tier
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
@@ -251,7 +251,7 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         if m.rows_rejected:
             notes.append(
                 f"{m.month}: {m.rows_rejected:,} of {m.rows_in:,} rows in the file could not be used "
-                f"(£{m.nic_gbp_rejected:,.2f}); they are listed with their reason in the store."
+                f"({pence(m.nic_gbp_rejected)}); they are listed with their reason in the store."
             )
         notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
     return tuple(notes)

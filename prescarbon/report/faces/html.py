@@ -53,7 +53,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for name in (
-        "number", "kg", "span", "mass", "mass_span", "pounds", "cost_change", "percent", "month", "months", "signed"
+        "number", "kg", "span", "mass", "mass_span", "pence", "pounds", "cost_change", "percent", "month", "months", "signed"
     ):  # fmt: skip
         env.filters[name] = getattr(numbers, name)
     env.filters["fill"] = lambda sentence, **values: sentence.format(**values)

@@ -11,6 +11,7 @@ import xlsxwriter
 
 from prescarbon.manifest import RunManifest
 from prescarbon.reference.wording import Wording
+from prescarbon.report.views.numbers import pence
 
 NOTES_WIDTH = 120
 LINE = 15  # points a line of a row
@@ -127,7 +128,7 @@ def _write_notes(
         ("Rows", f"{manifest.rows_in:,} in = {manifest.rows_used:,} used + {manifest.rows_rejected:,} rejected"),
         (
             "NIC",
-            f"£{manifest.nic_gbp_in:,.2f} in = £{manifest.nic_gbp_used:,.2f} used + £{manifest.nic_gbp_rejected:,.2f} rejected",
+            f"{pence(manifest.nic_gbp_in)} in = {pence(manifest.nic_gbp_used)} used + {pence(manifest.nic_gbp_rejected)} rejected",
         ),
         *((f"Input {i['month']}", f"{i['file_name']}, sha256 {i['hash']}") for i in manifest.inputs),
         ("Low to high", words["page"]["interval"]),

@@ -52,6 +52,11 @@ def pounds(value: Decimal | None) -> str:
     return f"{'-' if value < 0 else ''}£{size:,.{2 if size < 100 else 0}f}"
 
 
+def pence(value: Decimal | None) -> str:
+    """Pounds to the penny, as accounts that must add up are written."""
+    return UNKNOWN if value is None else f"£{value:,.2f}"
+
+
 def cost_change(value: Decimal | None) -> str:
     """What a change does to the cost, in words."""
     if value is None:
