@@ -17,8 +17,15 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
+from prescarbon.model.text import without_controls
 from prescarbon.model.uncertainty import intervals_by
-from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
+from prescarbon.pipeline.data_notes import (
+    check_coverage,
+    disagreements,
+    not_held,
+    rows_without_nic,
+    unknown_codes,
+)
 from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
 from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
@@ -142,7 +149,8 @@ class Evidence:
         """The run manifest of everything made from this evidence."""
 
         def total(name: str) -> Any:
-            return sum((getattr(m, name) for m in self.manifests), Decimal(0) if "gbp" in name else 0)
+            known = [value for m in self.manifests if (value := getattr(m, name)) is not None]
+            return sum(known[1:], known[0]) if known else None  # £ that no month has are unknown
 
         return RunManifest(
             command=command,
@@ -189,7 +197,8 @@ def gather(
     reference   the definitions where they are read already
 
     Raises:
-        InputError: no month is loaded, the month is not, or no row belongs to the scope.
+        InputError: no month is loaded, the month is not, a month is not what its manifest says, or no row belongs to the
+            scope.
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
     reference, store = reference or reference_of(config), Store(config.home)
@@ -198,7 +207,8 @@ def gather(
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
     warnings += not_held(manifests, scope)
-    prescribing = prescribing_of(store, chosen, scope.codes)
+    prescribing = prescribing_of(store, chosen, scope.codes)  # verified: the store gives no row of a month that is not
+    warnings += rows_without_nic(prescribing, manifests)
     activity = reduce_and_read(prescribing, reference)
     prices = base_prices(activity.lazy(), config.base_months)
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
@@ -252,7 +262,7 @@ def _chosen(
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:
     """series_code → name: the newest printed name of any of its codes."""
-    printed = presentation_names(prescribing).collect()
+    printed = presentation_names(prescribing).collect().with_columns(without_controls(pl.col("presentation_name")))
     series = footprint.select("bnf_code", "series_code").unique().sort("series_code", "bnf_code")
     known = series.join(printed, on="bnf_code", how="left").sort("series_code", "bnf_code")
     newest = known.with_columns(is_itself=pl.col("bnf_code") == pl.col("series_code")).sort(
@@ -278,7 +288,7 @@ def _practices_of(footprint: pl.DataFrame, in_force: pl.DataFrame, prescribing: 
         codes.join(force, on="practice_code", how="left")
         .join(printed, on="practice_code", how="left")
         .with_columns(
-            practice_name=pl.coalesce("practice_name", "printed_name", "practice_code"),
+            practice_name=pl.coalesce("practice_name", without_controls(pl.col("printed_name")), "practice_code"),
             sub_icb_code=pl.coalesce("sub_icb_code", "printed_sub_icb"),
             setting=pl.col("setting").fill_null("not known"),
         )
