@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prescarbon.errors import InputError
-from prescarbon.source import files
+from prescarbon.source import files, unpacking
 from prescarbon.source.files import take_file
 from prescarbon.store.manifests import MonthManifest
 from prescarbon.store.months import Store
@@ -126,8 +126,23 @@ def test_a_field_that_no_reader_takes_is_rejected_with_its_line(store, tmp_path)
     assert (manifest.rows_used, rejected(store, manifest)) == (2, [(3, "its quotes cannot be read")])
 
 
+@pytest.mark.usefixtures("small_pieces")
+def test_a_piece_of_the_file_without_one_good_row_costs_no_other(store, tmp_path):
+    lines = plain({}, {}, {"PRACTICE_NAME": 999 * "Y"})
+    lines[2] = lines[2].replace("A SURGERY", '"A SURGERY' + 999 * "Y")
+    assert rejected(store, taken(store, tmp_path, lines)) == [(3, OPEN)]
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long line is read by itself."""
+    monkeypatch.setattr(files, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(unpacking, "READ_AT_ONCE", 64)
+
+
 def test_a_row_broken_by_a_line_end_is_two_lines_rejected_wherever_chunks_are_cut(store, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(unpacking, "READ_AT_ONCE", 64)
     rows = [{"ADDRESS_1": "1 ROAD\r\nTOWN" if n == 20 else "1 ROAD", "ITEMS": str(n)} for n in range(1, 41)]
     manifest = take_file(store, put(tmp_path, text(*rows))).manifest
     assert (manifest.rows_in, manifest.rows_used) == (41, 39)
@@ -164,6 +179,7 @@ def test_lines_are_rows_used_or_rejected_in_their_place(tmp_path_factory, kinds,
     store = Store(folder / "home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "CHUNK_BYTES", chunk)
+        patch.setattr(unpacking, "READ_AT_ONCE", max(256, chunk // 4))  # the header comes in one
         manifest = take_file(store, put(folder, pack(raw), packed)).manifest
     used = [k for k in kinds if k in ("good", "no nic")]
     lost = [n for n, k in enumerate(kinds, start=2) if k not in ("good", "no nic", "blank")]
