@@ -74,8 +74,9 @@ class OpenStore:
         DefinitionError: the scope or the months are not written as above, or the reference data are wrong.
         CoverageError: fewer inhaler items carry a factor than the configured floor (not for measures: they print theirs).
 
-    Warns, every method, once: no row is of the default scope, or months were never fetched for a part of the scope. Notes
-    on the data (codes nobody knows) are on the report's pages; here such rows have reads_as "not known".
+    Warns, every method, once: no row is of the default scope, months were never fetched for a part of the scope, or rows
+    have no NIC (£ are of the others). Notes on the data (codes nobody knows) are on the report's pages; here such rows
+    have reads_as "not known".
     """
 
     config: Config

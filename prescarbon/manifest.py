@@ -15,10 +15,11 @@ from prescarbon import __version__
 class RunManifest:
     """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes.
 
-    nic_gbp_…         null where no row has a NIC: unknown is not zero
-    rows_without_nic  rows in scope whose NIC is not in the data
-    price_base        the base period of the constant prices: ConstantPrices.as_manifest
-    is_whole  false where the pack holds the pages of some practices or PCNs alone
+    nic_gbp_in, …_used, …_rejected  of the rows whose NIC is known; None where no row of any month has one
+    nic_gbp_in_scope                the same of the scope
+    rows_without_nic                rows in scope whose NIC is not in the data
+    price_base                      the base period of the constant prices: ConstantPrices.as_manifest
+    is_whole                        false where the pack holds the pages of some practices or PCNs alone
     """
 
     command: str

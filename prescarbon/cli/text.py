@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from prescarbon.pipeline.intake import Taken
 from prescarbon.pipeline.opportunities import Found
-from prescarbon.report.views.numbers import number, percent, pounds
+from prescarbon.report.views.numbers import number, pence, percent, pounds
 from prescarbon.store.organisations import ImportedFile
 
 
@@ -109,15 +110,16 @@ def months_table(held: Sequence[dict[str, Any]]) -> str:
     head = f"{'month':8}{'rows in':>12}{'used':>12}{'rejected':>10}{'£ NIC in':>18}{'used':>18}{'rejected':>14}  source"
     lines = [
         f"{m['month']:8}{m['rows_in']:>12,}{m['rows_used']:>12,}{m['rows_rejected']:>10,}"
-        f"{_gbp(m, 'nic_gbp_in'):>18}{_gbp(m, 'nic_gbp_used'):>18}{_gbp(m, 'nic_gbp_rejected'):>14}"
+        f"{_sum(m['nic_gbp_in']):>18}{_sum(m['nic_gbp_used']):>18}{_sum(m['nic_gbp_rejected']):>14}"
         f"  {_whence(m)} {m['file_name']} {m['hash'][:12]}"
         for m in held
     ]
-    return "\n".join([head, *lines])
+    mind = [f"{m['month']}: {warning}" for m in held for warning in m["warnings"]]
+    return "\n".join([head, *lines, *mind])
 
 
-def _gbp(month: dict[str, Any], key: str) -> str:
-    return f"{month[key]:,.2f}" if month["rows_without_nic"] < month["rows_used"] else "not in data"
+def _sum(nic_gbp: Decimal | None) -> str:
+    return "not known" if nic_gbp is None else f"{nic_gbp:,.2f}"
 
 
 def _whence(month: dict[str, Any]) -> str:
@@ -133,9 +135,10 @@ def taken_line(taken: Taken) -> str:
     if m is None:
         return f"{taken.file_name}: {taken.status}: {taken.words}"
     words = f"{m.month} {taken.status} from {taken.file_name}: {m.rows_in:,} rows in = {m.rows_used:,} used + {m.rows_rejected:,} rejected"
-    pounds = f"NIC £{m.nic_gbp_in:,.2f} in = £{m.nic_gbp_used:,.2f} used + £{m.nic_gbp_rejected:,.2f} rejected"
-    pounds = pounds if m.has_nic else "£ not in the data"
-    return "\n  mind: ".join([f"{words}; {pounds}", *m.warnings])
+    nic = f"NIC {pence(m.nic_gbp_in)} in = {pence(m.nic_gbp_used)} used + {pence(m.nic_gbp_rejected)} rejected"
+    if m.nic_gbp_in is None:
+        nic = "NIC not known"
+    return "\n  mind: ".join([f"{words}; {nic}", *m.warnings])
 
 
 def taken_json(taken: Taken) -> dict[str, Any]:
@@ -151,7 +154,9 @@ def organisations_line(taken: ImportedFile) -> str:
         f"{taken.file_name}: {taken.status} as {taken.kind} of {taken.as_of:.7} ({taken.as_of_from}): {taken.rows_in:,} rows in = "
         f"{taken.rows_used:,} used + {taken.rows_rejected:,} rejected + {taken.rows_not_needed:,} not needed"
     )
-    return "\n  rejected: ".join([line, *(f"{rows:,} because {reason}" for reason, rows in taken.reasons.items())])
+    line = "\n  rejected: ".join([line, *(f"{rows:,} because {reason}" for reason, rows in taken.reasons.items())])
+    cleaned = f"\n  mind: {taken.texts_cleaned:,} texts held control characters; they were cleaned."
+    return line + cleaned if taken.texts_cleaned else line
 
 
 REJECTS_SHOWN = 1_000  # lines on the terminal; --json and --to give all

@@ -267,7 +267,7 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         if m.rows_rejected:
             notes.append(
                 f"{m.month}: {m.rows_rejected:,} of {m.rows_in:,} rows in the file could not be used "
-                f"({pence(m.nic_gbp_rejected if m.has_nic else None)}); they are listed with their reason in the store."
+                f"({pence(m.nic_gbp_rejected)}); they are listed with their reason in the store."
             )
         notes.extend(f"{m.month}: {warning}" for warning in m.warnings)
     return tuple(notes)

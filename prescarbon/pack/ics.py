@@ -74,13 +74,8 @@ def gases(evidence: Evidence, words: Wording) -> str:
 
 def month_rows(evidence: Evidence) -> list[Mapping[str, Any]]:
     """What each month's file was made of."""
-    rows, pounds = ("rows_in", "rows_used", "rows_rejected"), ("nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
-    return [
-        {"month": m.month}
-        | {key: getattr(m, key) for key in rows}
-        | {key: getattr(m, key) if m.has_nic else None for key in pounds}
-        for m in evidence.manifests
-    ]
+    keys = ("rows_in", "rows_used", "rows_rejected", "nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
+    return [{"month": m.month, **{key: getattr(m, key) for key in keys}} for m in evidence.manifests]
 
 
 def published_rows(evidence: Evidence) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a run has to say of its data: codes nobody knows, codes that disagree, practices never asked for, coverage."""
+"""What a run has to say of its data: codes nobody knows or that disagree, practices not asked for, £ and factors not known."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -79,6 +79,28 @@ def without_successor(
         f"Closed in these months, and no successor is known: {listed}. Their people end with them and their past stands alone; "
         "name who took them over in a file of `successors`.",
     )
+
+
+def rows_without_nic(prescribing: pl.LazyFrame, manifests: Sequence[MonthManifest]) -> tuple[str, ...]:
+    """Rows of the scope whose £ are unknown: a sum of £ is of the others alone.
+
+    prescribing  table PRESCRIBING of the scope in the months of the manifests
+    """
+    may_lack = [m.first_day for m in manifests if m.rows_used_without_nic != 0]  # None: an older version did not count
+    if not may_lack:
+        return ()
+    counts = pl.len().alias("rows"), pl.col("nic_gbp").null_count().alias("without")
+    found = prescribing.filter(pl.col("month").is_in(may_lack)).group_by("month").agg(counts).collect().sort("month")
+    none, some = (found.filter(pl.col("without") == pl.col("rows")), found.filter(pl.col("without") < pl.col("rows")))
+    some = some.filter(pl.col("without") > 0)
+    named = [", ".join(f"{m:%Y-%m}" for m in part["month"]) for part in (none, some)]
+    notes = []
+    if named[0]:
+        notes.append(f"{named[0]}: no row has a NIC; £ are unknown, not zero.")
+    if named[1]:
+        lack, rows = int(some["without"].sum()), int(some["rows"].sum())
+        notes.append(f"{named[1]}: {lack:,} of {rows:,} used rows have no NIC; £ are of the others.")
+    return tuple(notes)
 
 
 def unknown_codes(footprint: pl.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -20,12 +19,14 @@ from prescarbon.model.people import join_lists, list_sizes_for
 from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import date_successors, lines_of_successors
 from prescarbon.model.sums import known_sum
+from prescarbon.model.text import without_controls
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import (
     check_coverage,
     disagreements,
     months_lacking,
     not_held,
+    rows_without_nic,
     unknown_codes,
     without_successor,
 )
@@ -190,12 +191,9 @@ class Evidence:
     def manifest(self, command: str) -> RunManifest:
         """The run manifest of everything made from this evidence."""
 
-        def total(name: str) -> int:
-            return sum(getattr(m, name) for m in self.manifests)
-
-        def pounds(name: str) -> Decimal | None:
-            known = [getattr(m, name) for m in self.manifests if m.has_nic]
-            return sum(known, Decimal(0)) if known else None
+        def total(name: str) -> Any:
+            known = [value for m in self.manifests if (value := getattr(m, name)) is not None]
+            return sum(known[1:], known[0]) if known else None  # £ that no month has are unknown
 
         return RunManifest(
             command=command,
@@ -214,9 +212,9 @@ class Evidence:
             rows_in=total("rows_in"),
             rows_used=total("rows_used"),
             rows_rejected=total("rows_rejected"),
-            nic_gbp_in=pounds("nic_gbp_in"),
-            nic_gbp_used=pounds("nic_gbp_used"),
-            nic_gbp_rejected=pounds("nic_gbp_rejected"),
+            nic_gbp_in=total("nic_gbp_in"),
+            nic_gbp_used=total("nic_gbp_used"),
+            nic_gbp_rejected=total("nic_gbp_rejected"),
             rows_in_scope=int(self.footprint["rows"].sum()),
             rows_without_nic=int(self.footprint["rows_without_nic"].sum()),
             nic_gbp_in_scope=self.footprint.select(known_sum("nic_gbp")).item(),
@@ -244,7 +242,8 @@ def gather(
     reference   the definitions where they are read already
 
     Raises:
-        InputError: no month is loaded, the month is not, or no row belongs to the scope.
+        InputError: no month is loaded, the month is not, a month is not what its manifest says, or no row belongs to the
+            scope.
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
     reference, store = reference or reference_of(config), Store(config.home)
@@ -257,9 +256,10 @@ def gather(
     closed = links.filter(pl.col("last_day") < pl.lit(chosen[-1]).dt.month_end())
     successor_of = {code: line[-1] for code, line in lines_of_successors(closed).items()}
     is_as_now = config.membership == MEMBERSHIPS[1]
-    prescribing = prescribing_of(store, chosen, scope.codes)
+    prescribing = prescribing_of(store, chosen, scope.codes)  # verified: the store gives no row of a month that is not
     if is_as_now:
         prescribing = prescribing.with_columns(pl.col("practice_code").replace(successor_of))
+    warnings += rows_without_nic(prescribing, manifests)
     activity = reduce_and_read(prescribing, reference)
     prices = constant_prices(config, reference, codes_by_spend(activity))
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
@@ -318,7 +318,7 @@ def _chosen(
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:
     """series_code → name: the newest printed name of any of its codes."""
-    printed = presentation_names(prescribing).collect()
+    printed = presentation_names(prescribing).collect().with_columns(without_controls(pl.col("presentation_name")))
     series = footprint.select("bnf_code", "series_code").unique().sort("series_code", "bnf_code")
     known = series.join(printed, on="bnf_code", how="left").sort("series_code", "bnf_code")
     newest = known.with_columns(is_itself=pl.col("bnf_code") == pl.col("series_code")).sort(
@@ -344,7 +344,7 @@ def _practices_of(footprint: pl.DataFrame, in_force: pl.DataFrame, prescribing: 
         codes.join(force, on="practice_code", how="left")
         .join(printed, on="practice_code", how="left")
         .with_columns(
-            practice_name=pl.coalesce("practice_name", "printed_name", "practice_code"),
+            practice_name=pl.coalesce("practice_name", without_controls(pl.col("printed_name")), "practice_code"),
             sub_icb_code=pl.coalesce("sub_icb_code", "printed_sub_icb"),
             setting=pl.col("setting").fill_null("not known"),
         )

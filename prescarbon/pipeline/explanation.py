@@ -12,6 +12,7 @@ from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER, NOT_AN_INHALER
 from prescarbon.model.period import Period
 from prescarbon.model.sums import known_sum
+from prescarbon.model.text import without_controls
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.report.views.numbers import months, number, pounds
 from prescarbon.store.months import Store
@@ -127,6 +128,7 @@ def explain(
             .scan(period.held)
             .filter((pl.col("practice_code") == practice) & pl.col("bnf_code").is_in(codes))
             .select("month", "bnf_code", "presentation_name", "quantity", "items", "total_quantity", "nic_gbp")
+            .with_columns(without_controls(pl.col("presentation_name")))
             .sort(pl.all())
             .collect()
             .to_dicts()

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.organisations import date_practices, in_scope
+from prescarbon.model.text import without_controls
 from prescarbon.pipeline.memberships import members_of
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.store.months import Store
@@ -36,7 +37,9 @@ def read_practices(home: Path, reference: Reference) -> pl.LazyFrame:
     files = (held_table(home, table) for table in (PRACTICE_SNAPSHOTS, PCN_MEMBERSHIPS, SUB_ICB_PARENTS))
     imported = date_practices(*files).collect().lazy()
     fallback = reference.blmk.join(imported.select("practice_code").unique(), on="practice_code", how="anti")
-    return PRACTICES.admit(pl.concat([imported, fallback]).sort("practice_code", "valid_from"))
+    practices = pl.concat([imported, fallback]).sort("practice_code", "valid_from")
+    names = without_controls(pl.col("practice_name", "pcn_name"))  # an older version's import let them in
+    return PRACTICES.admit(practices.with_columns(names))
 
 
 def resolve_scope(config: Config, reference: Reference, practices: pl.LazyFrame) -> Scope:

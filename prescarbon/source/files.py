@@ -1,7 +1,6 @@
-"""EPD files the user has, CSV (also packed) or Parquet → chunks of text columns: decoded and cut where rows end."""
+"""EPD files the user has, CSV (also packed) or Parquet → chunks of text columns: decoded and cut where lines end."""
 
 import csv
-import io
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -10,15 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.source.lines import LineReader
 from prescarbon.source.unpacking import DAMAGED, reading, unpacked
 from prescarbon.store.ahead import ahead
 from prescarbon.store.layouts import Layout, recognise
-from prescarbon.store.months import Incoming, Published, Store, hash_of
+from prescarbon.store.months import Chunk, Incoming, Published, Store, hash_of
 
 CHUNK_BYTES = 16 << 20  # small enough for memory, large enough that parsing dominates
 PARQUET_ROWS = 250_000
-LINES_BACK = 40  # how far back from a chunk's end a row's end is looked for
-LINES_A_ROW = 5  # an address may hold line ends
 
 Progress = Callable[[int], None]
 
@@ -82,9 +80,12 @@ class _Reader:
             with closing(unpacked(self.path, self.progress)) as pieces:
                 self.header = self._header(next(pieces, b""))
         self.layout: Layout = recognise(self.header, path.name)
+        self.lines = LineReader(
+            len(self.header), sorted((self.header.index(name), name) for name in self.layout.published)
+        )
 
-    def chunks(self) -> Generator[pl.DataFrame, None, None]:
-        """Text columns of the layout, under their published names, in the file's order."""
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The rows with the text columns of the layout, in the file's order."""
         return self._parquet_chunks() if self.is_parquet else self._csv_chunks()
 
     def _parquet(self) -> pl.LazyFrame:
@@ -100,7 +101,7 @@ class _Reader:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise InputError("cannot be read as Parquet.", where=self.path.name, remedy=DAMAGED) from error
 
-    def _parquet_chunks(self) -> Generator[pl.DataFrame, None, None]:
+    def _parquet_chunks(self) -> Generator[Chunk, None, None]:
         size = self.path.stat().st_size
         with self._reading_parquet():
             scan = self._parquet()
@@ -114,7 +115,8 @@ class _Reader:
             plan = scan.select(pl.col(self.layout.published).cast(pl.String))
             rows = plan.select(pl.len()).collect().item()
             for start in range(0, rows, PARQUET_ROWS):
-                yield plan.slice(start, PARQUET_ROWS).collect()
+                some = plan.slice(start, PARQUET_ROWS).collect()
+                yield Chunk(some, pl.int_range(start + 2, start + 2 + some.height, dtype=pl.Int64, eager=True))
                 self.progress(min(size, (start + PARQUET_ROWS) * size // rows))
 
     def _header(self, first: bytes) -> list[str]:
@@ -134,25 +136,20 @@ class _Reader:
             raise InputError("is not text.", where=self.path.name, remedy="Is it an EPD file?")
         return next(csv.reader([line.decode("latin-1")]), [])
 
-    def _csv_chunks(self) -> Generator[pl.DataFrame, None, None]:
-        places = sorted((self.header.index(name), name) for name in self.layout.published)
-        try:
-            with closing(ahead(self._whole_lines())) as chunks:
-                for number, chunk in enumerate(chunks):
-                    text = self._as_utf8(chunk)
-                    lines = text if number else text.partition(b"\n")[2]
-                    if lines and not lines.isspace():
-                        yield self._parse(lines, places)
-        except csv.Error as error:
-            raise InputError(f"cannot be read as CSV ({error}).", where=self.path.name, remedy=DAMAGED) from error
+    def _csv_chunks(self) -> Generator[Chunk, None, None]:
+        with closing(ahead(self._whole_lines())) as pieces:
+            for number, piece in enumerate(pieces):
+                text = self._as_utf8(piece)
+                if lines := text if number else text.partition(b"\n")[2]:
+                    yield self.lines.read(lines)
 
     def _whole_lines(self) -> Generator[bytes, None, None]:
-        """Pieces cut where a row ends: a line end inside quotes is none."""
+        """Pieces cut where a line ends; the last line may lack its end, but no field."""
         rest: list[bytes] = []
         held = 0
         for piece in unpacked(self.path, self.progress):
             held += len(piece)
-            cut = self._row_end(piece) if held >= CHUNK_BYTES else 0
+            cut = piece.rfind(b"\n") + 1 if held >= CHUNK_BYTES else 0
             if cut:
                 yield b"".join([*rest, piece[:cut]])
                 rest, held = [piece[cut:]], len(piece) - cut
@@ -160,28 +157,12 @@ class _Reader:
                 rest.append(piece)
         if held:
             last = b"".join(rest)
-            if (
-                not last.endswith(b"\n")
-                and last.rpartition(b"\n")[2].strip()
-                and self._row_end(last + b"\n") <= len(last)
-            ):
-                raise InputError("ends in the middle of a row.", where=self.path.name, remedy=DAMAGED)
+            if not last.endswith(b"\n"):
+                line = last.rpartition(b"\n")[2]
+                if line.strip() and not self.lines.is_whole(line):
+                    raise InputError("ends in the middle of a row.", where=self.path.name, remedy=DAMAGED)
+                last += b"\n"
             yield last
-
-    def _row_end(self, text: bytes) -> int:
-        """Just after the last line end that closes a row: the lines before it parse as one row with all its fields.
-
-        0 where no line end does.
-        """
-        ends = [text.rfind(b"\n") + 1]
-        while len(ends) < LINES_BACK and ends[-1] > 0:
-            ends.append(text.rfind(b"\n", 0, ends[-1] - 1) + 1)
-        for last, end in enumerate(ends):
-            for start in ends[last + 1 : last + 1 + LINES_A_ROW]:
-                rows = list(csv.reader(io.StringIO(text[start:end].decode("latin-1"), newline="")))
-                if len(rows) == 1 and len(rows[0]) == len(self.header):
-                    return end
-        return 0
 
     def _as_utf8(self, chunk: bytes) -> bytes:
         if chunk.isascii():
@@ -192,24 +173,3 @@ class _Reader:
             self.encoding = "Latin-1"
             return chunk.decode("latin-1").encode("utf-8")
         return chunk.removeprefix(b"\xef\xbb\xbf")
-
-    def _parse(self, lines: bytes, places: list[tuple[int, str]]) -> pl.DataFrame:
-        try:
-            table = pl.read_csv(
-                lines,
-                has_header=False,
-                columns=[place for place, _ in places],
-                infer_schema=False,
-                raise_if_empty=False,
-            )
-        except pl.exceptions.PolarsError:
-            return self._parse_slowly(lines, places)
-        return table.rename(dict(zip(table.columns, (name for _, name in places), strict=True)))
-
-    def _parse_slowly(self, lines: bytes, places: list[tuple[int, str]]) -> pl.DataFrame:
-        """A chunk with rows of too many or too few fields, row by row: they keep their place and are rejected for it."""
-        columns: dict[str, list[str | None]] = {name: [] for _, name in places}
-        for row in csv.reader(io.StringIO(lines.decode("utf-8"), newline="")):
-            for place, name in places:
-                columns[name].append(row[place] if len(row) == len(self.header) else None)
-        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import io
 import re
 import zipfile
 import zlib
@@ -13,9 +12,12 @@ import fastexcel
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.model.text import holds_control, without_controls
+from prescarbon.source.lines import LineReader
 from prescarbon.source.organisation_tables import READERS, STATUSES
 from prescarbon.store.manifests import hash_of
 from prescarbon.store.organisations import Reading
+from prescarbon.store.tally import Chunk
 from prescarbon.tables.schema import judge
 
 MAY_BE = "It should be epraccur, ePCN, a list-size, practice map, sub-ICB lookup, IMD or QOF file as published."
@@ -59,7 +61,7 @@ def read_organisation_file(path: Path, as_of: date | None = None) -> Reading:
     kind = kind_of(path)
     if kind is None:
         raise InputError("this is no organisations file.", where=path.name, remedy=MAY_BE)
-    raw = _read_text_rows(path, kind)
+    raw, broken, cleaned = _read_text_rows(path, kind)
     try:
         frame, table, not_needed = READERS[kind](raw)
     except InputError as error:
@@ -83,9 +85,21 @@ def read_organisation_file(path: Path, as_of: date | None = None) -> Reading:
     rows = table.admit(judged.filter(pl.col("reason").is_null()).lazy()).collect().sort(table.names)
     if rows.is_empty():
         raise InputError(f"no row of this {kind} file can be used.", where=path.name, remedy="Is it cut short?")
-    rejected = judged.filter(pl.col("reason").is_not_null()).select("line", "reason").sort("line", "reason")
-    rejected = rejected.unique("line", keep="first", maintain_order=True)
-    return Reading(path.name, hash_of(path), kind, table, rows, rejected, raw.height, not_needed, found, words)
+    unused = judged.filter(pl.col("reason").is_not_null()).select("line", "reason")
+    rejected = pl.concat([unused, broken]).sort("line", "reason").unique("line", keep="first", maintain_order=True)
+    return Reading(
+        file_name=path.name,
+        hash=hash_of(path),
+        kind=kind,
+        table=table,
+        rows=rows,
+        rejected=rejected,
+        rows_in=raw.height + broken.height,
+        rows_not_needed=not_needed,
+        as_of=found,
+        as_of_from=words,
+        texts_cleaned=cleaned,
+    )
 
 
 def _is_workbook(path: Path) -> bool:
@@ -127,29 +141,15 @@ def _plain_head(name: str) -> str:
     return " ".join(name.split())  # published headings hold line breaks and trailing blanks
 
 
-def _read_text_rows(path: Path, kind: str) -> pl.DataFrame:
-    """All cells as trimmed text, empty ones null, plus `line`."""
+def _read_text_rows(path: Path, kind: str) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """All cells as trimmed text, empty ones null, plus `line`; lines that are no row (line, reason); texts cleaned."""
     try:
         if kind in REQUIRED_IN_WORKBOOK:
             sheet = fastexcel.read_excel(path).load_sheet(_sheet_of_kind(path)[kind], dtypes="string").to_polars()
             frame = sheet.rename({c: _plain_head(c) for c in sheet.columns})
+            chunk = Chunk(frame, pl.int_range(2, 2 + frame.height, dtype=pl.Int64, eager=True))
         else:
-            content = path.read_bytes()
-            content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-            try:
-                decoded = content.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                decoded = content.decode("latin-1")
-            frame = pl.read_csv(
-                io.BytesIO(decoded.encode()),
-                has_header=kind != "epraccur",
-                separator=";"
-                if kind == "QOF by year" and decoded[:2000].count(";") > decoded[:2000].count(",")
-                else ",",
-                infer_schema=False,
-            )
-            if kind == "epraccur":  # no header: columns go by their number from 1, as the specification counts
-                frame.columns = [f"column_{i + 1}" for i in range(frame.width)]
+            chunk = _read_lines(path, kind)
     except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError, fastexcel.FastExcelError) as error:
         raise InputError(
             f"this {kind} file is broken ({str(error).splitlines()[0]}).", where=path.name, remedy="Download it again."
@@ -157,11 +157,38 @@ def _read_text_rows(path: Path, kind: str) -> pl.DataFrame:
     blank = (
         ["", ":"] if kind.startswith("QOF") else [""]
     )  # a QOF file prints ":" for a year a practice has no figure for
-    text = pl.all().str.strip_chars()
-    cells = frame.with_columns(pl.when(text.is_in(blank).not_()).then(text))
-    return cells.with_row_index("line", offset=1 if kind == "epraccur" else 2).with_columns(
-        pl.col("line").cast(pl.Int64)
-    )
+    trimmed = chunk.rows.with_columns(pl.all().str.strip_chars())
+    cleaned = sum(trimmed.select(pl.col(c).filter(holds_control(pl.col(c))).n_unique() for c in trimmed.columns).row(0))
+    text = without_controls(pl.all()) if cleaned else pl.all()
+    cells = trimmed.with_columns(text).with_columns(pl.when(pl.all().is_in(blank).not_()).then(pl.all()))
+    return cells.with_columns(line=chunk.lines), chunk.broken.select("line", "reason"), cleaned
+
+
+def _read_lines(path: Path, kind: str) -> Chunk:
+    """The lines of a text file as rows.
+
+    Raises:
+        InputError: a column stands twice in the header.
+    """
+    content = path.read_bytes()
+    content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    try:
+        decoded = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        decoded = content.decode("latin-1")
+    separator = ";" if kind == "QOF by year" and decoded[:2000].count(";") > decoded[:2000].count(",") else ","
+    if kind == "epraccur":  # no header: columns go by their number from 1, as the specification counts
+        names, rows, first_line = [f"column_{i + 1}" for i in range(EPRACCUR_COLUMNS)], decoded, 1
+    else:
+        head, _, rows = decoded.partition("\n")
+        names, first_line = next(csv.reader([head.rstrip("\r")], delimiter=separator)), 2
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise InputError(
+            f"column {twice} stands twice in the header.", where=path.name, remedy="Remove the one that is wrong."
+        )
+    named = [(at, name) for at, name in enumerate(names) if name]
+    reader = LineReader(len(names), named, first_line=first_line, separator=separator)
+    return reader.read(rows.encode() if rows.endswith("\n") else f"{rows}\n".encode())
 
 
 def _date_of(path: Path, frame: pl.DataFrame, given: date | None) -> tuple[date, str]:

@@ -13,6 +13,7 @@ PRACTICE_CODE = re.compile(r"[A-Z0-9]{1,12}", re.ASCII)
 # Users measured in September 2026 that 32,000 rows is the most one answer holds, and that a larger one comes as status
 # 200 with `records_truncated` and no records. Not relied on: a page that comes short is asked for again in halves.
 ROWS_A_PAGE = 20_000
+LINE_END = "\u2028"  # Unicode's own line separator
 CODES_A_COUNT = 200  # keeps the address of a GET short
 
 
@@ -134,7 +135,10 @@ def _as_text(records: list[dict[str, Any]], name: str) -> pl.DataFrame:
         page = page.with_columns(
             pl.when(truth).then(pl.lit("Y")).when(~truth).then(pl.lit("N")).name.keep() for truth in truths
         ).select(sorted(page.columns))
-        return page.cast(pl.String).sort("PRACTICE_CODE", *page.columns)
+        text = pl.all().str.replace_all(
+            "\r?\n", LINE_END
+        )  # a line of the file is a row; the import says that it cleaned it
+        return page.cast(pl.String).with_columns(text).sort("PRACTICE_CODE", *page.columns)
     except (pl.exceptions.PolarsError, TypeError) as error:
         raise PortalError("the portal's records cannot be read as a table.", where=name, remedy=LATER) from error
 

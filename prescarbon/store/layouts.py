@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.model.text import holds_control, without_controls
 from prescarbon.tables.prescribing import PRESCRIBING
 from prescarbon.tables.schema import COST, GBP, QUANTITY, Dtype, judge
 
@@ -70,10 +71,17 @@ def recognise(header: Sequence[str], file_name: str) -> Layout:
     """The layout of a header.
 
     Raises:
-        InputError: a column that no layout lacks is missing, or one that some lack is missing beside a column that none
+        InputError: a column stands twice, a column that no layout lacks is missing, or one that some lack is missing beside a column that none
             has, as after a renaming; the sentence names them.
     """
-    have = {name.strip().strip('"').upper(): name for name in header}
+    plain = [name.strip().strip('"').strip().upper() for name in header]
+    if twice := next((name for name in plain if name and plain.count(name) > 1), None):
+        raise InputError(
+            f"column {twice} stands twice in the header.",
+            where=file_name,
+            remedy="Remove the one that is wrong, or download the file again.",
+        )
+    have = dict(zip(plain, header, strict=True))
     columns = {}
     for ours, names in NAMES.items():
         found = next((have[name] for name in names if name in have), None)
@@ -106,6 +114,17 @@ def read_month_text(text: str) -> date | None:
         return None
     year, month = int(digits[:4]), int(digits[4:6])
     return date(year, month, 1) if 2010 <= year <= 2100 and 1 <= month <= 12 else None
+
+
+def without_controls_in(raw: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Raw text columns without control characters in names and codes, and the texts that held one.
+
+    A number keeps them: it is no number, and its row is rejected with the text as it stands.
+    """
+    texts = [published for ours, published in layout.columns.items() if ours not in NUMBERS]
+    held = [raw[name].filter(raw.select(holds_control(pl.col(name)).fill_null(False)).to_series()) for name in texts]
+    found = frozenset(text for column in held for text in column)
+    return (raw.with_columns(without_controls(pl.col(texts))), found) if found else (raw, found)
 
 
 def to_prescribing(raw: pl.DataFrame, layout: Layout) -> pl.DataFrame:

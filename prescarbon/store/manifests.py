@@ -23,10 +23,12 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) 
 class MonthManifest:
     """What one month of the store was made of. rows_in = rows_used + rows_rejected, and the same for NIC to the penny.
 
+    nic_gbp_…                of the rows whose NIC is known; None where there are rows and none has one
     practices_asked          codes that a query asked for, sorted; None: all that the published file holds
-    rows_without_nic         rows used whose NIC is not in the data: they are in no sum of £
     is_synthetic             a row bears the sample's own mark, whatever the file is called
     data_hash, rejects_hash  sha256 of the Parquet; None where an older version wrote it
+    rows_…_without_nic       used, and rejected, rows whose NIC is empty or cannot be read; None: an older version
+    texts_cleaned            names and codes that held control characters; None: an older version, which let them in
     """
 
     month: str
@@ -41,25 +43,22 @@ class MonthManifest:
     rows_in: int
     rows_used: int
     rows_rejected: int
-    nic_gbp_in: Decimal
-    nic_gbp_used: Decimal
-    nic_gbp_rejected: Decimal
+    nic_gbp_in: Decimal | None
+    nic_gbp_used: Decimal | None
+    nic_gbp_rejected: Decimal | None
     practices: int
     data: str
     rejects: str
     warnings: tuple[str, ...] = ()
     replaces: tuple[dict[str, Any], ...] = ()
     practices_asked: tuple[str, ...] | None = None
-    rows_without_nic: int = 0
     is_synthetic: bool = False
     data_hash: str | None = None
     rejects_hash: str | None = None
+    rows_used_without_nic: int | None = None
+    rows_rejected_without_nic: int | None = None
+    texts_cleaned: int | None = None
     version: str = __version__
-
-    @property
-    def has_nic(self) -> bool:
-        """False where no row used has a NIC: its £ are unknown, not zero."""
-        return self.rows_without_nic < self.rows_used
 
     @property
     def first_day(self) -> date:
@@ -129,15 +128,29 @@ def _as_declared(name: str, value: Any, declared: Any) -> Any:
 
 
 def _completed(manifest: MonthManifest, raw: dict[str, Any], folder: Path) -> MonthManifest:
-    """What an older version did not write down is found out: the practices a query brought, the sample by its name."""
+    """What an older version did not write down is found out.
+
+    The practices a query brought, the sample by its name, and £0.00 of a month whose rows have no NIC.
+    """
     found: dict[str, Any] = {}
     if "practices_asked" not in raw and manifest.source == "portal query":
         found["practices_asked"] = _practices_in(folder / manifest.data)
-    if "rows_without_nic" not in raw:
-        found["rows_without_nic"] = _rows_without_nic(folder / manifest.data)
     if "is_synthetic" not in raw:
         found["is_synthetic"] = "SYNTHETIC" in manifest.file_name.upper()
+    if "rows_used_without_nic" not in raw and not manifest.nic_gbp_used and _has_no_nic(folder / manifest.data):
+        found |= {
+            "rows_used_without_nic": manifest.rows_used,
+            "nic_gbp_used": None,
+            "nic_gbp_in": manifest.nic_gbp_in or None,
+        }
     return replace(manifest, **found)
+
+
+def _has_no_nic(file: Path) -> bool:
+    try:
+        return not pl.scan_parquet(file).select(pl.col("nic_gbp").count()).collect().item()
+    except UNREADABLE:
+        return False
 
 
 def _practices_in(file: Path) -> tuple[str, ...]:
@@ -145,56 +158,6 @@ def _practices_in(file: Path) -> tuple[str, ...]:
         return tuple(pl.scan_parquet(file).select(pl.col("practice_code").unique().sort()).collect()["practice_code"])
     except UNREADABLE:
         return ()  # nothing is known to be held: the next fetch asks for all of it
-
-
-def _rows_without_nic(file: Path) -> int:
-    try:
-        return int(pl.scan_parquet(file).select(pl.col("nic_gbp").null_count()).collect().item())
-    except UNREADABLE:
-        return 0  # who reads the rows says that they cannot be read
-
-
-def disagreement(manifest: MonthManifest, folder: Path) -> str | None:
-    """One sentence where the month's files are not what its manifest says: missing, cut, changed, other rows or £."""
-    held = (
-        (manifest.data, manifest.data_hash, manifest.rows_used, manifest.nic_gbp_used),
-        (manifest.rejects, manifest.rejects_hash, manifest.rows_rejected, manifest.nic_gbp_rejected),
-    )
-    for name, hash_, rows, nic in held:
-        if why := _fault(folder / name, hash_, rows, nic):
-            return f"{manifest.month}: {why} Remove {manifest.month}.json and import or fetch the month again."
-    return None
-
-
-def _fault(file: Path, hash_: str | None, rows: int, nic: Decimal) -> str | None:
-    if not file.exists():
-        return f"{file.name} is missing."
-    try:
-        scan = pl.scan_parquet(file)
-        if (found := scan.select(pl.len()).collect().item()) != rows:  # from the footer: no row is decoded yet
-            return f"{found:,} rows held in {file.name}; the manifest says {rows:,}."
-        if hash_ is not None and hash_of(file) != hash_:
-            return f"{file.name} is not what was written: it was changed."
-        gbp = scan.select(pl.col("nic_gbp").sum()).collect().item() or Decimal(0)
-    except UNREADABLE:
-        return f"{file.name} cannot be read: it was cut or changed."
-    return None if gbp == nic else f"£{gbp} held in {file.name}; the manifest says £{nic}."
-
-
-def check_rows(manifest: MonthManifest, folder: Path) -> Path:
-    """The month's Parquet, its rows counted in its footer alone: quick enough for every scan.
-
-    Raises:
-        InputError: it is missing or cut, or holds another number of rows.
-    """
-    file = folder / manifest.data
-    try:
-        rows = pl.scan_parquet(file).select(pl.len()).collect().item()
-    except UNREADABLE:
-        rows = None
-    if rows != manifest.rows_used:
-        raise InputError(disagreement(manifest, folder) or f"{manifest.month}: {file.name} cannot be read.")
-    return file
 
 
 def hash_of(path: Path) -> str:

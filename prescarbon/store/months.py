@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +19,15 @@ from prescarbon.store.atomic import StoreError, alone, publishing, settle, writi
 from prescarbon.store.manifests import (
     EVERY_OTHER,
     MonthManifest,
-    check_rows,
-    disagreement,
     hash_of,
     practices_missing,
     read_manifest,
 )
-from prescarbon.store.tally import Incoming, Tally, check_expected, only_month, rejects_of, sort_out, warnings_of
+from prescarbon.store.tally import Chunk, Incoming, Tally, check_expected, only_month, rejects_of, sort_out, warnings_of
+from prescarbon.store.verification import faults_of
 from prescarbon.tables.prescribing import PRESCRIBING, REJECTS
 
-__all__ = ["EVERY_OTHER", "Incoming", "MonthManifest", "Published", "Store", "hash_of", "practices_missing"]
+__all__ = ["EVERY_OTHER", "Chunk", "Incoming", "MonthManifest", "Published", "Store", "hash_of", "practices_missing"]
 ROWS_A_GROUP = 262_144
 REMEDY = "Free some space or choose another folder with --home or PRESCARBON_HOME."
 
@@ -67,13 +67,18 @@ class Store:
     def scan(self, months: Sequence[date] | None = None) -> pl.LazyFrame:
         """Table PRESCRIBING of the months (all held, where None), as files publish it: nothing is filtered.
 
+        Every month is verified before a row of it is read.
+
         Raises:
-            InputError: a month's rows are missing or cut, or are not as many as its manifest says.
+            InputError: a month's files are not what its manifest says.
         """
         held = [m for m in self.months() if months is None or m.first_day in months]
         if not held:
             return PRESCRIBING.empty()
-        return PRESCRIBING.admit(pl.scan_parquet([check_rows(m, self.folder) for m in held]))
+        if faults := faults_of(held, self.home):
+            more = f" {len(faults) - 1} more: `prescarbon verify` names them." if len(faults) > 1 else ""
+            raise InputError(f"{faults[0]}{more}")
+        return PRESCRIBING.admit(pl.scan_parquet([self.folder / m.data for m in held]))
 
     def rejects(self, manifest: MonthManifest) -> pl.LazyFrame:
         """Table REJECTS of one month.
@@ -81,19 +86,22 @@ class Store:
         Raises:
             InputError: the month's files are not what its manifest says.
         """
-        if fault := disagreement(manifest, self.folder):
-            raise InputError(fault)
+        if faults := faults_of([manifest], self.home):
+            raise InputError(faults[0])
         return REJECTS.admit(pl.scan_parquet(self.folder / manifest.rejects))
 
     def verify(self) -> list[str]:
-        """One sentence for each month that does not agree with its manifest, or whose manifest cannot be read."""
-        return [fault for file in self.manifest_files() if (fault := self._fault(file))]
+        """One sentence for each month that does not agree with its manifest, or whose manifest cannot be read.
 
-    def _fault(self, file: Path) -> str | None:
-        try:
-            return disagreement(read_manifest(file), self.folder)
-        except InputError as error:
-            return str(error)
+        Every byte held is read.
+        """
+        manifests, unreadable = [], []
+        for file in self.manifest_files():
+            try:
+                manifests.append(read_manifest(file))
+            except InputError as error:
+                unreadable.append(str(error))
+        return sorted(faults_of(manifests, self.home, afresh=True) + unreadable)
 
     def publish(self, incoming: Incoming, *, replace: bool = False, expect_month: date | None = None) -> Published:
         """Make a file a month of the store; a kill at any moment leaves the last good state.
@@ -109,8 +117,8 @@ class Store:
         with writing_to(self.folder, REMEDY), alone(self.home):
             if same := next((m for m in self.months() if m.hash == incoming.hash), None):
                 check_expected(same.first_day, incoming, expect_month)
-                if fault := disagreement(same, self.folder):
-                    raise StoreError(fault)
+                if faults := faults_of([same], self.home, afresh=True):
+                    raise StoreError(faults[0])
                 return Published("unchanged", self._learn(same, incoming))
             draft = self.folder / ".incoming.part"
             try:
@@ -185,7 +193,7 @@ class Store:
 
 
 def _manifest_of(incoming: Incoming, tally: Tally, month: date, before: MonthManifest | None) -> MonthManifest:
-    rejected = sum(frame.height for frame in tally.rejects)
+    rejected, without = tally.rejected, tally.used_without_nic + tally.rejected_without_nic
     stem = f"{month:%Y-%m}-{incoming.hash[:12]}"
     replaced: tuple[dict[str, Any], ...] = ()
     if before is not None:
@@ -209,10 +217,9 @@ def _manifest_of(incoming: Incoming, tally: Tally, month: date, before: MonthMan
         rows_in=tally.used + rejected,
         rows_used=tally.used,
         rows_rejected=rejected,
-        nic_gbp_in=tally.nic_used + tally.nic_rejected,
-        nic_gbp_used=tally.nic_used,
-        nic_gbp_rejected=tally.nic_rejected,
-        rows_without_nic=tally.without_nic,
+        nic_gbp_in=_known(tally.nic_used + tally.nic_rejected, tally.used + rejected, without),
+        nic_gbp_used=_known(tally.nic_used, tally.used, tally.used_without_nic),
+        nic_gbp_rejected=_known(tally.nic_rejected, rejected, tally.rejected_without_nic),
         practices=len(tally.practices),
         data=f"{stem}.parquet",
         rejects=f"{stem}-rejects.parquet",
@@ -220,4 +227,12 @@ def _manifest_of(incoming: Incoming, tally: Tally, month: date, before: MonthMan
         replaces=replaced,
         practices_asked=incoming.practices_asked,
         is_synthetic=tally.is_synthetic,
+        rows_used_without_nic=tally.used_without_nic,
+        rows_rejected_without_nic=tally.rejected_without_nic,
+        texts_cleaned=len(tally.cleaned),
     )
+
+
+def _known(nic: Decimal, rows: int, without: int) -> Decimal | None:
+    """The sum; None where there are rows and none has a NIC."""
+    return None if rows and rows == without else nic

@@ -21,7 +21,10 @@ REMEDY = "Free some space or choose another folder with --home or PRESCARBON_HOM
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file says: good rows of `table`, `rejected` (line, reason), and rows it holds that nothing here needs."""
+    """What a file says: good rows of `table`, `rejected` (line, reason), and rows it holds that nothing here needs.
+
+    texts_cleaned  cells, each text once a column, that held control characters
+    """
 
     file_name: str
     hash: str
@@ -33,6 +36,7 @@ class Reading:
     rows_not_needed: int
     as_of: date
     as_of_from: str
+    texts_cleaned: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class ImportedFile:
     rows_not_needed: int
     reasons: Mapping[str, int]
     hash: str
+    texts_cleaned: int
 
 
 def publish_organisations(readings: Sequence[Reading], home: Path) -> list[ImportedFile]:
@@ -82,6 +87,7 @@ def _publish(reading: Reading, folder: Path) -> ImportedFile:
         rows_not_needed=reading.rows_not_needed,
         reasons=dict(zip(counts["reason"], counts["len"], strict=True)),
         hash=reading.hash,
+        texts_cleaned=reading.texts_cleaned,
     )
     if is_held:
         return fact

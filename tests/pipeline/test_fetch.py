@@ -327,3 +327,28 @@ def test_run_fetches_and_reports(home, tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)["pages"]) == 2
+
+
+def test_one_record_without_nic_among_others_is_said_and_is_not_zero_pounds(server, home):
+    lacks = record("2026-01", "K81001") | {"NIC": None}
+    server.months["EPD_SNOMED_202601"].records = [record("2026-01", "K81001"), lacks]
+    said = fetch(home, "--scope", CODES, "--months", "2026-01", "--route", "query")
+    assert "2 rows in = 2 used + 0 rejected; NIC £9.00 in = £9.00 used" in said
+    assert "mind: 1 of 2 used rows have no NIC; £ are of the others." in said
+    assert Store(home).months()[0].rows_used_without_nic == 1
+
+
+def test_records_without_any_nic_have_no_pounds(server, home):
+    server.months["EPD_SNOMED_202601"].records = [record("2026-01", "K81001") | {"NIC": None}]
+    said = fetch(home, "--scope", CODES, "--months", "2026-01", "--route", "query")
+    assert "NIC not known" in said
+    assert "£0" not in said
+
+
+def test_a_line_end_in_a_record_breaks_no_row(server, home):
+    odd = record("2026-01", "K81001") | {"ADDRESS_1": "1 ROAD\r\nTOWN", "PRACTICE_NAME": "A\nSURGERY"}
+    server.months["EPD_SNOMED_202601"].records = [odd, record("2026-01", "K81002")]
+    said = fetch(home, "--scope", CODES, "--months", "2026-01", "--route", "query")
+    assert "2 rows in = 2 used + 0 rejected" in said
+    assert "mind: 1 names or codes held control characters; they were cleaned." in said
+    assert "A SURGERY" in Store(home).scan().collect()["practice_name"].to_list()

@@ -37,7 +37,9 @@ def run(home: Path, *words: object, code: int = 0) -> Result:
 def test_import_says_of_an_organisations_file_what_became_of_every_row(home):
     lines = run(home, "import", "epd.csv", "sizes.csv").stdout.splitlines()
     assert lines[0].startswith("2026-01 published from epd.csv: 3 rows in = 1 used + 2 rejected")
-    assert lines[2:] == [
+    assert lines[1:] == [
+        "  mind: in 1 rejected rows NIC is empty or unreadable; no sum of £ has it.",
+        "  mind: 1 names or codes held control characters; they were cleaned.",
         "sizes.csv: imported as list size of 2021-01 (the file's own date): 3 rows in = 1 used + 1 rejected + 1 not needed",
         "  rejected: 1 because patients is empty or unreadable",
     ]

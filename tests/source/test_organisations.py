@@ -206,6 +206,32 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_rest_is_used(tmp_path: Path
     ]
 
 
+def test_a_line_with_other_fields_or_an_open_quote_is_rejected_and_hides_no_other(tmp_path: Path):
+    one, two, three, four = (EPRACCUR_ROW.replace("E81001", f"E8100{n}") for n in (1, 2, 3, 4))
+    cut = ",".join(two.split(",")[:20])  # its prescribing setting is gone: no GP practice in silence
+    lines = [one, cut, f"{three},more", four.replace(",", ',"', 1), one.replace("E81001", "E81005")]
+    reading = read_organisation_file(write(tmp_path / "epraccur_2024-01.csv", "\n".join(lines)))
+    assert reading.rows["practice_code"].to_list() == ["E81001", "E81005"]
+    assert reading.rejected.rows() == [
+        (2, "20 fields, a row has 27"),
+        (3, "28 fields, a row has 27"),
+        (4, "a quote opens or closes that has no partner on its line"),
+    ]
+    assert reading.rows_in == 5  # 2 used + 3 rejected
+
+
+def test_control_characters_in_names_are_cleaned_counted_and_said(tmp_path: Path):
+    rows = [
+        EPRACCUR_ROW,
+        EPRACCUR_ROW.replace("E81001", "\ufeffE81002").replace("A PRACTICE", "A PRAC\x00TICE\u2028ONE"),
+    ]
+    file = write(tmp_path / "epraccur_2024-01.csv", "\n".join(rows))
+    reading = read_organisation_file(file)
+    assert reading.texts_cleaned == 2  # a code and a name
+    assert reading.rows["practice_code"].to_list() == ["E81001", "E81002"]
+    assert reading.rows["practice_name"].to_list() == ["A PRACTICE", "A PRACTICE ONE"]
+
+
 def test_a_date_comes_from_the_name_else_the_option_else_the_newest_date(tmp_path: Path):
     named, plain = (write(tmp_path / n, EPRACCUR_ROW + "\n") for n in ("epraccur_2024-01.csv", "epraccur.csv"))
     assert read_organisation_file(named).as_of == date(2024, 1, 1)
@@ -272,9 +298,9 @@ QOF = "PRACTICE_CODE,GROUP_CODE,REGISTER,PRACTICE_LIST_SIZE\n"
     ("name", "content", "says"),
     [
         (
-            "epraccur_2024-01.csv",
-            f"{EPRACCUR_ROW}\n{EPRACCUR_ROW},more\n",
-            "this epraccur file is broken (found more fields",
+            "sizes.csv",
+            SIZES.replace("TYPE", "CODE"),
+            "column CODE stands twice in the header. Remove the one that is wrong.",
         ),
         (
             "sizes.csv",

@@ -12,6 +12,7 @@ from typing import Any
 import font_source_sans_pro
 import typst
 
+from prescarbon.model.text import CONTROL
 from prescarbon.report.faces.charts import Picture
 from prescarbon.report.faces.html import PrintPage
 
@@ -36,6 +37,7 @@ BLOCKS = {
 }
 NOT_PRINTED = {"script", "style", "title", "input", "label", "head"}
 LONG_WORD = re.compile(r"\S{22}(?=\S)")
+CONTROLS = re.compile(CONTROL)  # the typesetter stops at some of them; a user's own file may hold one
 LETTERS_PT = (8.2, 7.6, 7.0)
 SHEET = b"\n<</Type/Page/"  # how a sheet begins in the file; no text of a page holds a line break
 ISOLATE = "\u2068{}\u2069"
@@ -105,7 +107,7 @@ class PageReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Text: white space is one space, a word too long for a column may break, a name keeps its own direction."""
-        text = LONG_WORD.sub(lambda found: found[0] + "\u200b", re.sub(r"\s+", " ", data))
+        text = LONG_WORD.sub(lambda found: found[0] + "\u200b", CONTROLS.sub("", re.sub(r"\s+", " ", data)))
         before = self._open[-1].kids[-1:]
         if before and isinstance(before[0], Node) and before[0].tag == "br":
             text = text.lstrip()
