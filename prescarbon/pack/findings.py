@@ -25,7 +25,7 @@ from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
-SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words")
+SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words", "meaning")
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,11 @@ class Findings:
     def _signals(self) -> dict[tuple[str, str], tuple[SignalPoint, ...]]:
         """(level, organisation) → the monthly series of kg an inhaler with its limits, for practices and PCNs."""
         (measure,) = chosen_measures(self.evidence, [TREND_MEASURE])
-        series = pl.concat(monthly_values(self.evidence, [measure], level) for level in ("practice", "pcn"))
-        rows = signals_of(series.drop("period_start", "period_end"), measure, len(self.evidence.months)).collect()
+        series = pl.concat(monthly_values(self.evidence.longer, [measure], level) for level in ("practice", "pcn"))
+        shown = pl.col("month").is_in(
+            self.evidence.months
+        )  # limits may come from before the window, pages show the window
+        rows = signals_of(series.drop("period_start", "period_end"), measure).filter(shown).collect()
         found: dict[tuple[str, str], list[SignalPoint]] = {}
         for row in rows.sort("level", "organisation_code", "month").to_dicts():
             points = found.setdefault((row["level"], row["organisation_code"]), [])

@@ -1,6 +1,6 @@
 """Store → model, collected once: everything a report, an explanation or a measure is told from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
-from prescarbon.model.uncertainty import intervals_by
+from prescarbon.model.uncertainty import intervals_by, shares_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
 from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
 from prescarbon.pipeline.inputs import other_inputs
@@ -31,6 +31,7 @@ from prescarbon.tables.prescribing import METHODS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 TREND_MEASURE = "kg_per_inhaler"
+MONTHS_IN_SERIES = 48  # twelve compared with, twenty-four that set limits, twelve judged: model/measures/spc.py
 REPORTED_LEVELS = ("practice", "pcn", GROUP)
 
 
@@ -112,6 +113,29 @@ class Evidence:
         rows = pl.concat(summed.filter(mask).with_columns(part=pl.lit(part)) for part, mask in parts.items())
         return self.intervals(rows, ["level", "organisation_code", "part"])
 
+    @cached_property
+    def longer(self) -> "Evidence":
+        """The same scope over more of the months held: those that limits and the targets' baselines need as well.
+
+        What pages sum stays the run's own; this is for series and for what a target starts from. Itself where nothing
+        more is held.
+        """
+        held = [m.first_day for m in Store(self.config.home).months() if m.first_day <= self.months[-1]]
+        dated = self.reference.targets.select("baseline_start", "baseline_end").drop_nulls().collect()
+        in_baseline = {m for m in held if any(start <= m <= end for start, end in dated.iter_rows())}
+        wanted = in_baseline | set(held[-MONTHS_IN_SERIES:])
+        if wanted <= set(self.months):
+            return self
+        lenient = replace(self.config, coverage_floor=0.0)
+        return gather(
+            lenient,
+            last_month=self.months[-1],
+            months=len(self.months),
+            also=wanted,
+            is_light=True,
+            reference=self.reference,
+        )
+
     def measure(
         self, measures: Sequence[Measure], levels: Sequence[str], periods: Sequence[tuple[date, date]]
     ) -> pl.DataFrame:
@@ -124,6 +148,10 @@ class Evidence:
     def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
         return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
+
+    def shares(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
+        """by…, share_low, share, share_high of kg after ÷ before over the same draws, for rows with `period`."""
+        return shares_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
 
     @cached_property
     def coverage(self) -> tuple[dict[str, Any], ...]:
@@ -178,6 +206,7 @@ def gather(
     *,
     last_month: date | None = None,
     months: int | None = None,
+    also: Collection[date] = (),
     is_light: bool = False,
     reference: Reference | None = None,
 ) -> Evidence:
@@ -185,6 +214,7 @@ def gather(
 
     last_month  newest month to use; None is the newest loaded
     months      how many months back from it; None is all
+    also        further months to read, of those held
     is_light    leave out names of products and the notes on codes, which all of England makes heavy
     reference   the definitions where they are read already
 
@@ -193,7 +223,7 @@ def gather(
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
     reference, store = reference or reference_of(config), Store(config.home)
-    manifests = _chosen(store.months(), last_month, months)
+    manifests = _chosen(store.months(), last_month, months, also)
     chosen = [m.first_day for m in manifests]
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
@@ -233,7 +263,7 @@ def everyone(config: Config) -> Config:
 
 
 def _chosen(
-    manifests: Sequence[MonthManifest], last_month: date | None, months: int | None
+    manifests: Sequence[MonthManifest], last_month: date | None, months: int | None, also: Collection[date]
 ) -> tuple[MonthManifest, ...]:
     if not manifests:
         raise InputError(
@@ -247,7 +277,8 @@ def _chosen(
             remedy=f"Loaded are {held[0].month} to {held[-1].month}; import or fetch it.",
         )
     until = [m for m in held if last_month is None or m.month <= f"{last_month:%Y-%m}"]
-    return tuple(until[-months:] if months else until)
+    window = until[-months:] if months else until
+    return tuple(m for m in held if m in window or m.first_day in also)
 
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:

@@ -12,7 +12,7 @@ from prescarbon.cli import cli
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pack.write import write_report
-from prescarbon.pipeline.measures import reconcile
+from prescarbon.pipeline.published import reconcile
 
 MONTH, AREA = "2026-01", "SYN01"
 UNKNOWN = "a_measure_of_tomorrow"
