@@ -10,7 +10,7 @@ import polars as pl
 
 from prescarbon.model.measures.comparison import funnel_of_means
 from prescarbon.pack.england import England, england_figures
-from prescarbon.pipeline.changes import split_between
+from prescarbon.pipeline.changes import mix_falls, split_between
 from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
@@ -160,6 +160,23 @@ class Findings:
         return {
             (row["level"], row["organisation_code"]): Change(before, after, *(float(row[k]) for k in keys))
             for row in rows.to_dicts()
+        }
+
+    def mix_fall(self, level: str, code: str) -> Interval | None:
+        """The fall of kilograms by mix between the two years (least, central, most), where chance does not explain it."""
+        return self._mix_falls.get((level, code))
+
+    @cached_property
+    def _mix_falls(self) -> dict[tuple[str, str], Interval]:
+        months = self.evidence.months
+        if len(months) < 2 * MONTHS_IN_YEAR:
+            return {}
+        before, after = months[-2 * MONTHS_IN_YEAR : -MONTHS_IN_YEAR], self.evidence.period
+        members = members_now(self.evidence.practices, self.evidence.reference.places, ["practice"])
+        found = mix_falls(self.evidence, before, after, members, ["level", "organisation_code"])
+        return {
+            (level, code): Interval(*(-float(kg) for kg in (high, central, low)))
+            for level, code, low, central, high in found.iter_rows()
         }
 
     @cached_property

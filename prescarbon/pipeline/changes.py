@@ -10,6 +10,7 @@ from prescarbon.config import Config, parse_months
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.change import split_change, split_change_by_product
+from prescarbon.model.mix import falls_beyond_chance, mix_worlds
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import check_level
 from prescarbon.tables.organisations import LEVELS
@@ -35,6 +36,31 @@ def split_between(
     inhalers = evidence.footprint.lazy().filter(IS_INHALER).with_columns(period=period)
     split = split_change_by_product if by_product else split_change
     return split(inhalers.join(members, on="practice_code"), by, "before", "after").collect()
+
+
+def mix_falls(
+    evidence: Evidence, before: Sequence[date], after: Sequence[date], members: pl.LazyFrame, by: Sequence[str]
+) -> pl.DataFrame:
+    """by…, kg_low, kg_co2e, kg_high of the mix effect, where it is a fall that chance does not explain: see model/mix.py.
+
+    Net of what replaced it: the effect is over all inhalers, those that came as well as those that went.
+
+    before, after  twelve months each, a year apart
+    members        practice_code and the columns of `by`
+    """
+    keys = list(by)
+    inhalers = evidence.footprint.lazy().filter(IS_INHALER & pl.col("month").is_in([*before, *after]))
+    parts = split_between(evidence, before, after, members, keys, by_product=True).lazy()
+    drawn = evidence.intervals(mix_worlds(parts, inhalers, keys), keys)
+    period = pl.when(pl.col("month").is_in(after)).then(pl.lit("after")).otherwise(pl.lit("before"))
+    rows = inhalers.with_columns(period=period, month_of_year=pl.col("month").dt.month()).join(
+        members, on="practice_code"
+    )
+    monthly = split_change(rows, [*keys, "month_of_year"], "before", "after")
+    first = after[0].month
+    place = (pl.col("month_of_year").cast(pl.Int64) - first) % MONTHS_IN_YEAR  # in the order of the months
+    found = falls_beyond_chance(monthly.with_columns(month=place), keys).collect()
+    return drawn.filter(pl.col("kg_high") < 0).join(found, on=keys, how="semi").sort(keys)
 
 
 def change(
