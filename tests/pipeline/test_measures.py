@@ -59,6 +59,15 @@ def test_an_unknown_published_measure_stands_beside_the_others(published):
     assert "the same" in text
 
 
+def test_what_an_earlier_vintage_said_stands_beside_the_newest(published, tmp_path):
+    file = tmp_path / "older_2026-02-27.csv"
+    file.write_text(f"measure,month,code,numerator,denominator\nsaba,{MONTH}-01,{AREA},30,60\n")
+    run(published, "measures", "import-published", file)
+    _, saba = reconcile(Config(home=published, out=published))
+    assert (saba["vintage"], saba["earlier_vintage"]) == ("2026-03-30", "2026-02-27")
+    assert saba["because"] == "vintage 2026-02-27 said 30 ÷ 60"
+
+
 def test_the_page_and_the_workbook_of_the_sro_hold_both(published, tmp_path):
     pack = write_report(Config(home=published, out=tmp_path / "out", scope=("gp",), is_scope_given=True))
     page = (pack.folder / "ics.html").read_text("utf-8")
