@@ -34,6 +34,7 @@ MOST_CARRIED = 0.9
 CARRIED_ERRORS = 0.5  # standard errors (1 ÷ √points) on top of the lag-1 found
 SIDE_ERRORS = 2  # nearer to the centre than this many of its standard errors is on no side of it
 CENTRE_VARIANCE = 3  # of the centre, in σ² ÷ points: a year that both its neighbours are compared with counts thrice
+LEVEL_VARIANCE = 12  # the same without a year before: season and slope are still in it
 
 SIGNALS = {
     "is_outside": "outside the limits",
@@ -145,6 +146,7 @@ def _left_over(points: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     lag_1 = carried_on / _sum((off * off).filter(in_baseline)).over(keys)
     likely = pl.col("lag_1") + (1 + 3 * pl.col("lag_1")) / pl.col("size") + CARRIED_ERRORS / pl.col("size").sqrt()
     is_cut = (pl.col("month") > pl.col("month").shift(1).dt.offset_by(f"{MONTHS_IN_YEAR}mo")).fill_null(value=False)
+    variance = pl.when("is_seasonal").then(CENTRE_VARIANCE).otherwise(LEVEL_VARIANCE)
     stretch = is_cut.cum_sum().over(keys)
     return (
         points.filter(stretch == stretch.max().over(keys))
@@ -163,8 +165,8 @@ def _left_over(points: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
         .filter(pl.col("left").is_not_null())
         .with_columns(
             centre=pl.col("point") - pl.col("left"),
-            widened=(1 + CENTRE_VARIANCE / pl.col("size")).sqrt(),
-            unsure=(CENTRE_VARIANCE / pl.col("size")).sqrt() * SIDE_ERRORS / RANGES_IN_SIGMA,
+            widened=(1 + variance / pl.col("size")).sqrt(),
+            unsure=(variance / pl.col("size")).sqrt() * SIDE_ERRORS / RANGES_IN_SIGMA,
             is_enough=pl.col("known") >= POINTS_FOR_LIMITS,
         )
     )

@@ -196,7 +196,12 @@ def expected(y: list[float]) -> list[tuple[float, float] | None]:
     carried = min(max(lag + (1 + 3 * lag) / size + 0.5 / size**0.5, 0.0), 0.9)
     left = [None, *((b - mean) - carried * (a - mean) for (_, a), (_, b) in itertools.pairwise(change))]
     own = [v for v in left[first : first + size] if v is not None]
-    reach = 2.66 * sum(abs(b - a) for a, b in itertools.pairwise(own)) / (len(own) - 1) * (1 + 3 / size) ** 0.5
+    reach = (
+        2.66
+        * sum(abs(b - a) for a, b in itertools.pairwise(own))
+        / (len(own) - 1)
+        * (1 + (3 if len(y) >= 24 else 12) / size) ** 0.5
+    )
     told: list[tuple[float, float] | None] = [None] * len(y)
     for (t, _), v in zip(change, left, strict=True):
         told[t] = None if v is None else (y[t] - v, reach)
