@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from prescarbon.model.measures.trend import find_signals
+from prescarbon.model.measures.spc import find_signals
 from prescarbon.model.uncertainty import draw_factors, intervals_by
 from prescarbon.tables.schema import KG
 

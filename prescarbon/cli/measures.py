@@ -23,9 +23,11 @@ from prescarbon.cli.app import (
 )
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
-from prescarbon.pipeline import changes, comparison, trends
+from prescarbon.pipeline import changes, comparison, published, trends
 from prescarbon.pipeline import kpis as kpis_
 from prescarbon.pipeline import measures as measures_
+
+PUBLISHED = click.option("--published", "is_published", is_flag=True, help="Imported published values, newest vintage.")
 
 
 @command(obeys=FIGURES)
@@ -33,27 +35,37 @@ from prescarbon.pipeline import measures as measures_
 @LEVEL_OR_PLACE
 @ORGANISATION
 @MONTH
+@PUBLISHED
+@click.option("--plain", "is_plain", is_flag=True, help="Limits with neither season nor memory taken out.")
 @JSON
 def trend(
-    config: Config, say: Say, measure: str, level: str, organisation: str | None, month: date | None, as_json: bool
+    config: Config,
+    say: Say,
+    measure: str,
+    level: str,
+    organisation: str | None,
+    month: date | None,
+    is_published: bool,
+    is_plain: bool,
+    as_json: bool,
 ) -> None:
-    """Show a measure month by month: rolling year, same month last year, XmR limits, signals, known breaks.
+    """Show a measure month by month: limits, signals, known breaks, rolling year, all in the unit it is judged in.
+
+    Counts, and counts per 1,000 people, are judged per dispensing day. A month is judged against the same month a year
+    earlier and what the month before foretells; --plain draws mean and limits as the Making Data Count tools do.
 
     Example: prescarbon trend kg_per_inhaler --level pcn --organisation U12345
     """
-    rows = trends.trend(config, measure, level=level, organisation=organisation, last_month=month)
-    columns = (
-        "organisation_code",
-        "month",
-        "value",
-        "rolling_value",
-        "value_last_year",
-        "lower",
-        "upper",
-        "signal",
-        "break_words",
+    rows = trends.trend(
+        config,
+        measure,
+        level=level,
+        organisation=organisation,
+        last_month=month,
+        is_published=is_published,
+        is_plain=is_plain,
     )
-    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
+    say.answer(rows, lambda: text.trend_lines(rows), as_json=as_json)
 
 
 @command(obeys=FIGURES)
@@ -90,13 +102,29 @@ def change(
 @click.argument("measure")
 @click.option("--peers", default="all", help="all, pcn or nearest.")
 @MONTH
+@PUBLISHED
+@click.option("--level", default="sub-icb", help="With --published: whose values, practice, pcn, sub-icb or icb.")
 @JSON
-def compare(config: Config, say: Say, measure: str, peers: str, month: date | None, as_json: bool) -> None:
+def compare(
+    config: Config,
+    say: Say,
+    measure: str,
+    peers: str,
+    month: date | None,
+    is_published: bool,
+    level: str,
+    as_json: bool,
+) -> None:
     """Hold each practice beside its peers: over-dispersed funnel, gates, a neutral verdict. No league table.
+
+    With --published: each organisation of imported published values beside all others, over twelve published months.
 
     Example: prescarbon compare saba --peers nearest
     """
-    rows = comparison.compare(config, measure, peers=peers, last_month=month)
+    if is_published:
+        rows = published.compare_published(config, measure, level, month)
+    else:
+        rows = comparison.compare(config, measure, peers=peers, last_month=month)
     columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
     say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
@@ -123,8 +151,13 @@ def kpis(config: Config, say: Say, level: str, returns: Path | None, month: date
         "high",
         "expected",
         "target",
+        "share_of_baseline",
+        "share_low",
+        "share_high",
         "signal",
+        "meaning",
         "track",
+        "because",
         "status",
     )
     say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
@@ -181,12 +214,16 @@ def measures_run(
 
 @command(measures, "import-published")
 @click.argument("file", type=FILE)
-@click.option("--vintage", metavar="YYYY-MM-DD", help="Day the values were published; default from the file's name.")
+@click.option(
+    "--vintage",
+    metavar="YYYY-MM-DD",
+    help="Day the values were published, where the file has no column vintage; default from its name.",
+)
 @JSON
 def measures_import_published(config: Config, say: Say, file: Path, vintage: str | None, as_json: bool) -> None:
-    """Keep published measure values as benchmarks (CSV: measure, month, code, numerator, denominator)."""
-    taken = measures_.import_published(config, file, vintage)
-    say.answer(taken, lambda: f"{taken['rows']} published values, vintage {taken['vintage']}", as_json=as_json)
+    """Keep published measure values by vintage (CSV: measure, month, code, numerator, denominator; vintage and level may be columns)."""
+    taken = published.import_published(config, file, vintage)
+    say.answer(taken, lambda: text.published_line(taken), as_json=as_json)
 
 
 @command(measures, "reconcile")
@@ -194,5 +231,5 @@ def measures_import_published(config: Config, say: Say, file: Path, vintage: str
 @JSON
 def measures_reconcile(config: Config, say: Say, month: date | None, as_json: bool) -> None:
     """Ours beside the published values of the same rule, area and month, each difference with its reasons."""
-    rows = measures_.reconcile(config, last_month=month)
+    rows = published.reconcile(config, last_month=month)
     say.answer(rows, lambda: text.reconciliation_lines(rows), as_json=as_json)

@@ -1,6 +1,6 @@
 """Answers as lines for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -103,6 +103,28 @@ def reconciliation_lines(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def published_line(taken: Mapping[str, Any]) -> str:
+    """What was kept of a file of published values."""
+    restated = f"; {taken['restated']:,} differ from an earlier vintage" if taken["restated"] else ""
+    return f"{taken['rows']:,} published values, vintage {', '.join(taken['vintages'])}{restated}"
+
+
+def trend_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """A series as lines, the value and its limits in one unit, which stands above them."""
+    columns = (
+        "organisation_code", "month", "charted", "centre", "lower", "upper", "charted_last_year", "signal", "meaning",
+        "break_words", "vintage", "rolling_value",
+    )  # fmt: skip
+    names = {
+        "charted": "value",
+        "centre": "expected",
+        "charted_last_year": "last year",
+        "rolling_value": "rolling year",
+    }
+    head = f"value, expected, limits and last year: {rows[0]['charted_unit']}"
+    return "\n".join([head, lines(rows, columns, names)])
+
+
 def months_table(held: Sequence[dict[str, Any]]) -> str:
     """The months as lines of text."""
     if not held:
@@ -179,14 +201,23 @@ def _reject(row: dict[str, Any]) -> str:
     return "".join(c if c.isprintable() else "�" for c in line)  # a row must not steer the terminal
 
 
-def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Rows as lines of the named columns; what is not known says so."""
+MAY_BE_NONE = {"meaning", "break_words", "because", "vintage"}  # where there is none nothing is said
 
-    def shown(value: Any) -> str:
+
+def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str], names: Mapping[str, str] | None = None) -> str:
+    """Rows as lines of the named columns, under other names where there are; what is not known says so."""
+    called = names or {}
+
+    def shown(name: str, value: Any) -> str:
         if value is None:
-            return "not known"
+            return "none" if name == "signal" else "not known"
         if isinstance(value, float):
             return f"{value:,.4f}".rstrip("0").rstrip(".")
         return f"{value:%Y-%m}" if isinstance(value, date) else str(value)
 
-    return "\n".join(", ".join(f"{name} {shown(row[name])}" for name in columns if name in row) for row in rows)
+    def told(row: dict[str, Any]) -> Iterator[str]:
+        for name in columns:
+            if name in row and not (row[name] is None and name in MAY_BE_NONE):
+                yield f"{called.get(name, name)} {shown(name, row[name])}"
+
+    return "\n".join(", ".join(told(row)) for row in rows)

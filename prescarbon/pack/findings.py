@@ -10,7 +10,7 @@ import polars as pl
 
 from prescarbon.model.measures.comparison import funnel_of_means
 from prescarbon.pack.england import England, england_figures
-from prescarbon.pipeline.changes import split_between
+from prescarbon.pipeline.changes import mix_falls, split_between
 from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
@@ -23,7 +23,7 @@ from prescarbon.tables.organisations import GROUP, PLACE
 
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
-SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words")
+SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words", "meaning")
 
 
 @dataclass(frozen=True)
@@ -167,12 +167,28 @@ class Findings:
             for row in rows.filter(pl.col("months_compared") == after.length).to_dicts()
         }
 
+    def mix_fall(self, level: str, code: str) -> Interval | None:
+        """The fall of kilograms by mix between the two years (least, central, most), where chance does not explain it."""
+        return self._mix_falls.get((level, code))
+
+    @cached_property
+    def _mix_falls(self) -> dict[tuple[str, str], Interval]:
+        after = self.evidence.period
+        found = mix_falls(self.evidence, after.moved(-after.length, self.evidence.months), after, ["practice"])
+        return {
+            (level, code): Interval(*(-float(kg) for kg in (high, central, low)))
+            for level, code, low, central, high in found.iter_rows()
+        }
+
     @cached_property
     def _signals(self) -> dict[tuple[str, str], tuple[SignalPoint, ...]]:
         """(level, organisation) → the monthly series of kg an inhaler with its limits, for practices and PCNs."""
         (measure,) = chosen_measures(self.evidence, [TREND_MEASURE])
-        series = pl.concat(monthly_values(self.evidence, [measure], level) for level in ("practice", "pcn"))
-        rows = signals_of(series.drop("period_start", "period_end"), measure, len(self.evidence.months)).collect()
+        series = pl.concat(monthly_values(self.evidence.longer, [measure], level) for level in ("practice", "pcn"))
+        shown = pl.col("month").is_in(
+            self.evidence.months
+        )  # limits may come from before the window, pages show the window
+        rows = signals_of(series.drop("period_start", "period_end"), measure).filter(shown).collect()
         found: dict[tuple[str, str], list[SignalPoint]] = {}
         for row in rows.sort("level", "organisation_code", "month").to_dicts():
             points = found.setdefault((row["level"], row["organisation_code"]), [])

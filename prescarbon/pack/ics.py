@@ -10,9 +10,9 @@ from prescarbon.pack.findings import SIGNAL_KEYS, Findings
 from prescarbon.pack.places import pcn_rows, place_rows
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.kpis import Kpis
-from prescarbon.pipeline.measures import published_values, reconcile
 from prescarbon.pipeline.memberships import SCOPE
-from prescarbon.pipeline.series import charted_value
+from prescarbon.pipeline.published import published_values, reconcile
+from prescarbon.pipeline.series import charted_unit, charted_value
 from prescarbon.reference.wording import Wording
 from prescarbon.report.views.ics import IcsPage
 from prescarbon.report.views.parts import Series, SignalPoint
@@ -53,14 +53,13 @@ def kpi_series(kpis: Kpis, evidence: Evidence) -> Iterator[Series]:
         value = charted_value(measure)
         known = {row["month"]: row for row in kpis.signals[measure.id].to_dicts()}
         if any(row[value] is not None for row in known.values()):
-            unit = measure.unit if measure.denominator else f"{measure.unit} a dispensing day"
             points = tuple(_point(month, known.get(month), value) for month in evidence.months)
-            yield Series(measure.id, title, unit, points)
+            yield Series(measure.id, title, charted_unit(measure), points)
 
 
 def _point(month: date, row: Mapping[str, Any] | None, value: str) -> SignalPoint:
     if row is None:
-        return SignalPoint(month, None, None, None, None, None, None)
+        return SignalPoint(month, None, None, None, None, None, None, None)
     return SignalPoint(month, row[value], *(row[key] for key in SIGNAL_KEYS[2:]))
 
 

@@ -47,7 +47,7 @@ def _digest(members: Sequence[PracticePage], words: Mapping[str, str]) -> Iterat
             sentences.append(words["digest"].format(kg=number(now), month=month(newest), **parts))
         point = page.signals[-1] if page.signals else None
         if point and point.month == newest and point.signal:
-            sentences.append(words["signal"].format(signal=point.signal))
+            sentences.append(words["signal"].format(signal=point.signal_words))
         if sentences:
             yield Digest(page.practice_name, " ".join(sentences))
 

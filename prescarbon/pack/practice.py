@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
 from prescarbon.pack.findings import Findings
-from prescarbon.report.views.numbers import Interval, number
+from prescarbon.report.views.numbers import Interval, kg, signed
 from prescarbon.report.views.parts import Change, Strip
 from prescarbon.report.views.practice import PracticeFigures, PracticePage
 
@@ -22,7 +22,7 @@ def practice_pages(findings: Findings, figures: Sequence[PracticeFigures]) -> It
     for own in figures:
         told = findings.told("practice", own.practice_code)
         strips = tuple(_strip(b, own, findings) for b in beside)
-        well = tuple(_went_well(own, told.change, strips, words))
+        well = tuple(_went_well(own, told.change, findings.mix_fall("practice", own.practice_code), strips, words))
         yield PracticePage(**vars(own), **vars(told), strips=strips, went_well=well)
 
 
@@ -70,10 +70,14 @@ def _strip(beside: _Beside, page: PracticeFigures, findings: Findings) -> Strip:
 
 
 def _went_well(
-    page: PracticeFigures, change: Change | None, strips: Sequence[Strip], words: Mapping[str, str]
+    page: PracticeFigures,
+    change: Change | None,
+    fall: Interval | None,
+    strips: Sequence[Strip],
+    words: Mapping[str, str],
 ) -> Iterator[str]:
-    if change and change.kg_mix < 0:
-        yield words["mix"].format(kg=number(-change.kg_mix))
+    if change and fall:
+        yield words["mix"].format(kg=kg(fall), change=signed(change.kg_change))
     if any(s.verdict == "lower than most" for s in strips):
         yield words["lower"]
     if page.covered_inhaler_items == 1:

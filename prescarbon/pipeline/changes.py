@@ -10,6 +10,7 @@ from prescarbon.config import Config, parse_months
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.change import split_change, split_change_by_product
+from prescarbon.model.mix import falls_beyond_chance, mix_worlds
 from prescarbon.model.period import Period, count_words, same_months
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import check_level, whole_months
@@ -51,6 +52,28 @@ def split_between(
     )
     split = split_change_by_product if by_product else split_change
     return split(inhalers, [*by, "months_compared"], "before", "after").collect()
+
+
+def mix_falls(evidence: Evidence, before: Period, after: Period, levels: Sequence[str]) -> pl.DataFrame:
+    """level, organisation_code, kg_low, kg_co2e, kg_high of the mix effect, where it is a fall that chance does not explain.
+
+    Net of what replaced it: the effect is over all inhalers, those that came as well as those that went. Method: model/mix.py.
+
+    before, after  twelve months each, a year apart; an organisation that did not report whole in all of them has no row
+    """
+    keys, members = ["level", "organisation_code"], evidence.members_as_now(levels)
+    inhalers = evidence.footprint.lazy().filter(IS_INHALER & pl.col("month").is_in([*before.held, *after.held]))
+    split = split_between(evidence, before, after, levels, by_product=True).lazy()
+    parts = split.filter(pl.col("months_compared") == after.length)
+    drawn = evidence.intervals(mix_worlds(parts, inhalers, keys), keys)
+    period = pl.when(pl.col("month").is_in(after.held)).then(pl.lit("after")).otherwise(pl.lit("before"))
+    rows = inhalers.with_columns(period=period, month_of_year=pl.col("month").dt.month()).join(
+        members, on="practice_code"
+    )
+    monthly = split_change(rows, [*keys, "month_of_year"], "before", "after")
+    place = (pl.col("month_of_year").cast(pl.Int64) - after.first.month) % MONTHS_IN_YEAR  # in the order of the months
+    found = falls_beyond_chance(monthly.with_columns(month=place), keys).collect()
+    return drawn.filter(pl.col("kg_high") < 0).join(found, on=keys, how="semi").sort(keys)
 
 
 def change(

@@ -1,6 +1,6 @@
 """Store → model, collected once: everything a report, an explanation or a measure is told from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -20,7 +20,7 @@ from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import date_successors, lines_of_successors
 from prescarbon.model.sums import known_sum
 from prescarbon.model.text import without_controls
-from prescarbon.model.uncertainty import intervals_by
+from prescarbon.model.uncertainty import intervals_by, shares_by
 from prescarbon.pipeline.data_notes import (
     check_coverage,
     disagreements,
@@ -50,6 +50,7 @@ from prescarbon.tables.prescribing import METHODS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 TREND_MEASURE = "kg_per_inhaler"
+MONTHS_IN_SERIES = 48  # twelve compared with, twenty-four that set limits, twelve judged: model/measures/spc.py
 REPORTED_LEVELS = ("practice", "pcn", GROUP)
 
 
@@ -162,6 +163,30 @@ class Evidence:
         members = members_now(self.practices, self.reference.places, levels)
         return now.lazy().join(members, left_on="now", right_on="practice_code").drop("now")
 
+    @cached_property
+    def longer(self) -> "Evidence":
+        """The same scope over more of the months held: those that limits and the targets' baselines need as well.
+
+        What pages sum stays the run's own; this is for series and for what a target starts from. Itself where nothing
+        more is held.
+        """
+        last = self.months[-1]
+        held = [m.first_day for m in Store(self.config.home).months() if m.first_day <= last]
+        dated = self.reference.targets.select("baseline_start", "baseline_end").drop_nulls().collect()
+        in_baseline = {m for m in held if any(start <= m <= end for start, end in dated.iter_rows())}
+        wanted = in_baseline | set(Period.ending(last, MONTHS_IN_SERIES, held).held)
+        if wanted <= set(self.months):
+            return self
+        lenient = replace(self.config, coverage_floor=0.0)
+        return gather(
+            lenient,
+            last_month=last,
+            months=Period.of(self.months[0], last, []).length,
+            also=wanted,
+            is_light=True,
+            reference=self.reference,
+        )
+
     def measure(
         self, measures: Sequence[Measure], levels: Sequence[str], periods: Sequence[tuple[date, date]]
     ) -> pl.DataFrame:
@@ -174,6 +199,10 @@ class Evidence:
     def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
         return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
+
+    def shares(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
+        """by…, share_low, share, share_high of kg after ÷ before over the same draws, for rows with `period`."""
+        return shares_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
 
     @cached_property
     def coverage(self) -> tuple[dict[str, Any], ...]:
@@ -231,6 +260,7 @@ def gather(
     *,
     last_month: date | None = None,
     months: int | None = None,
+    also: Collection[date] = (),
     is_light: bool = False,
     reference: Reference | None = None,
 ) -> Evidence:
@@ -238,6 +268,7 @@ def gather(
 
     last_month  newest month to use; None is the newest loaded
     months      how many calendar months back from it; None is all
+    also        further months to read, of those held
     is_light    leave out names of products and the notes on codes, which all of England makes heavy
     reference   the definitions where they are read already
 
@@ -247,7 +278,7 @@ def gather(
         CoverageError: fewer inhaler items carry a factor than the configured floor.
     """
     reference, store = reference or reference_of(config), Store(config.home)
-    manifests = _chosen(store.months(), last_month, months)
+    manifests = _chosen(store.months(), last_month, months, also)
     chosen = [m.first_day for m in manifests]
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
@@ -298,7 +329,7 @@ def everyone(config: Config) -> Config:
 
 
 def _chosen(
-    manifests: Sequence[MonthManifest], last_month: date | None, months: int | None
+    manifests: Sequence[MonthManifest], last_month: date | None, months: int | None, also: Collection[date]
 ) -> tuple[MonthManifest, ...]:
     if not manifests:
         raise InputError(
@@ -313,7 +344,7 @@ def _chosen(
         )
     until = [m for m in held if last_month is None or m.month <= f"{last_month:%Y-%m}"]
     since = f"{months_on(until[-1].first_day, 1 - months):%Y-%m}" if months else ""
-    return tuple(m for m in until if m.month >= since)
+    return tuple(m for m in until if m.month >= since or m.first_day in also)
 
 
 def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:

@@ -8,24 +8,26 @@ import polars as pl
 
 from prescarbon.errors import InputError
 from prescarbon.model.measures.definition import Measure
-from prescarbon.model.measures.trend import dispensing_days, find_signals, per_dispensing_day
+from prescarbon.model.measures.spc import find_signals
+from prescarbon.model.measures.trend import dispensing_days, per_dispensing_day
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, Evidence
+from prescarbon.reference.definitions import Reference
 from prescarbon.report.views.numbers import Interval
 
-BASELINE_POINTS = 24  # limits over a long slide lie in its middle: the first two years set them where there are more
 PARTS = {"inhalers": ("kg_inhalers", "kg_inhalers_per_1000", "kg_per_inhaler"), "other": ("kg_medicines",)}
 ENDS = ("low", "high")
 PER_1000 = "kg_inhalers_per_1000"
 BY = ["organisation_code", "level", "measure_id"]
 
 
-def chosen_measures(evidence: Evidence, wanted: Iterable[str]) -> list[Measure]:
+def chosen_measures(evidence: Evidence | Reference, wanted: Iterable[str]) -> list[Measure]:
     """The measures of these ids, in their order, each once.
 
     Raises:
         InputError: there is none of an id.
     """
-    known = {m.id: m for m in evidence.reference.measures}
+    reference = evidence.reference if isinstance(evidence, Evidence) else evidence
+    known = {m.id: m for m in reference.measures}
     ids = dict.fromkeys(wanted)
     if odd := sorted(ids.keys() - known.keys()):
         raise InputError(f"there is no measure {', '.join(odd)}.", remedy="See `prescarbon measures list`.")
@@ -106,20 +108,30 @@ def daily_values(evidence: Evidence, measures: Sequence[Measure], level: str) ->
     return per_dispensing_day(monthly, dispensing_days(evidence.months[0], evidence.months[-1])).collect()
 
 
-def signals_of(series: pl.LazyFrame, measure: Measure, points: int) -> pl.LazyFrame:
-    """The monthly series of one measure with limits, signals and its known breaks; sums are taken per dispensing day."""
+def signals_of(
+    series: pl.LazyFrame, measure: Measure, better: str | None = None, *, is_plain: bool = False
+) -> pl.LazyFrame:
+    """The monthly series of one measure with limits, signals and its known breaks, in the unit of `charted_value`.
+
+    better    lower, higher or none, where it is not the measure's own direction
+    is_plain  neither season nor memory is taken out
+    """
     breaks = pl.LazyFrame(
         [(b.month, b.words, b.is_rebase) for b in measure.breaks],
         schema={"month": pl.Date, "words": pl.String, "is_rebase": pl.Boolean},
         orient="row",
     )
-    baseline = BASELINE_POINTS if points > BASELINE_POINTS else None
-    return find_signals(series, breaks, BY, charted_value(measure), baseline_points=baseline)
+    return find_signals(series, breaks, BY, charted_value(measure), better or measure.direction, is_plain=is_plain)
 
 
 def charted_value(measure: Measure) -> str:
-    """Which column of `daily_values` a chart shows: the value of a ratio, a sum per dispensing day."""
-    return "value" if measure.denominator else "value_per_day"
+    """Which column of `daily_values` a chart shows: a count, and a count per head, per dispensing day; else the value."""
+    return "value_per_day" if measure.grows_with_days else "value"
+
+
+def charted_unit(measure: Measure) -> str:
+    """The unit of `charted_value`."""
+    return f"{measure.unit} a dispensing day" if measure.grows_with_days else measure.unit
 
 
 def _values(

@@ -60,8 +60,8 @@ MEASURE_VALUES = Table(
 
 TARGET_STATUSES = pl.Enum(["current", "retired", "needs patient records"])
 KPI_STATUSES = pl.Enum(["measured", "not known", "awaiting return"])
-# judged on the whole interval and on the SPC signal, never on one point
-TRACKS = pl.Enum(["on track", "not clear", "not on track", "no judgement"])
+# judged on the whole interval and on the SPC signal, never on one point; what cannot be told has its reason beside it
+TRACKS = pl.Enum(["ahead", "on", "behind", "cannot tell"])
 
 TARGETS = Table(
     "targets",
@@ -131,9 +131,26 @@ KPI_VALUES = Table(
         ),
         Column("expected", pl.Float64, "Where the trajectory stands at period_end.", "the measure's", may_be_null=True),
         Column("target", pl.Float64, "Value at the target's end.", "the measure's", may_be_null=True),
+        Column(
+            "share_of_baseline",
+            pl.Float64,
+            "Value ÷ baseline, where the target is a change from it.",
+            "0–1",
+            may_be_null=True,
+        ),
+        Column(
+            "share_low",
+            pl.Float64,
+            "Low end of that share, both periods in the same draw of the factors.",
+            "0–1",
+            may_be_null=True,
+        ),
+        Column("share_high", pl.Float64, "High end of that share, likewise.", "0–1", may_be_null=True),
         Column("target_source_id", pl.String, "Source of the target.", may_be_null=True),
-        Column("signal", pl.String, "Newest SPC signal of the monthly series.", may_be_null=True),
-        Column("track", TRACKS, "Judged on the interval and the signal."),
+        Column("signal", pl.String, "Signal of the newest month of the series.", may_be_null=True),
+        Column("meaning", pl.String, "improvement, concern or change: what that signal is.", may_be_null=True),
+        Column("track", TRACKS, "Against the trajectory, judged on the interval and the signal."),
+        Column("because", pl.String, "Why that cannot be told; null where it is.", may_be_null=True),
         Column(
             "status",
             KPI_STATUSES,

@@ -106,7 +106,7 @@ def test_published_values_are_held_beside_ours(home, tmp_path):
 def test_the_real_published_series_is_imported_with_its_vintage(home, real):
     (file,) = (real / "published-measures").glob("saba_*.csv")
     taken = json.loads(run("measures", "import-published", file, "--home", home, "--json"))
-    assert (taken["vintage"], taken["measures"]) == ("2026-03-30", ["saba"])
+    assert (taken["vintages"], taken["measures"]) == (["2026-03-30"], ["saba"])
 
 
 def test_opportunities_of_a_level_add_up_to_the_practices(home):

@@ -14,6 +14,7 @@ from prescarbon.model.uncertainty import (
     draw_factors,
     draw_positions,
     intervals_by,
+    shares_by,
 )
 from prescarbon.tables.schema import KG
 from tests.frames import frame
@@ -148,3 +149,38 @@ def test_where_only_the_ends_are_known_the_interval_is_the_whole_span_and_adding
     keys = pl.LazyFrame({"factor_id": ["medicines", "feeds"], "shared_key": [f"{SPAN} spend"] * 2})
     found = intervals_by(rows, keys, ["practice_code"], seed=1, draws=10).collect()
     assert found.select("kg_low", "kg_co2e", "kg_high").cast(pl.Float64).rows() == [(5.5, 11.0, 22.0)]
+
+
+def two_years(*rows: tuple[str, str, str, float | None]) -> pl.LazyFrame:
+    """Practice, period, factor, devices → kilograms by FACTORS."""
+    years = [(f"{practice} {period}", factor, devices) for practice, period, factor, devices in rows]
+    return footprint(years).with_columns(
+        practice_code=pl.col("practice_code").str.split(" ").list.first(),
+        period=pl.col("practice_code").str.split(" ").list.last(),
+    )
+
+
+def test_a_factor_s_error_cancels_out_of_now_over_then():
+    rows = two_years(("A", "before", "ventolin", 100), ("A", "after", "ventolin", 80))
+    found = shares_by(rows, FACTORS, ["practice_code"], seed=1).collect()
+    assert found.rows() == [("A", 0.8, 0.8, 0.8)]  # whatever a can holds, there are four fifths of them
+
+
+def test_what_does_not_cancel_is_the_other_factor_alone():
+    rows = two_years(("A", "before", "ventolin", 100), ("A", "after", "dpi", 100))
+    _, low, share, high = shares_by(rows, FACTORS, ["practice_code"], seed=1, draws=4000).collect().row(0)
+    assert share == pytest.approx(60 / 2800, abs=1e-6)
+    assert 60 / 3000 < low < share < high < 60 / 2400  # a can of 30 kg, a can of 24 kg
+
+
+def test_a_share_needs_both_periods_and_something_to_divide_by():
+    rows = two_years(
+        ("A", "after", "ventolin", 1),
+        ("B", "before", "ventolin", 1),
+        ("C", "before", "ventolin", 0),
+        ("C", "after", "ventolin", 1),
+    )
+    assert shares_by(rows, FACTORS, ["practice_code"], seed=1).collect().rows() == []
+    nothing = shares_by(rows.filter(practice_code="Z"), FACTORS, ["practice_code"], seed=1).collect()
+    assert nothing.columns == ["practice_code", "share_low", "share", "share_high"]
+    assert nothing.is_empty()

@@ -34,6 +34,11 @@ ONCE = {
     "prescarbon.reference.wording": ["gather_wording"],
 }
 
+OF_THE_STORE = [
+    *("gather", "run_factors", "read_practices", "read_list_sizes", "practices_in_force", "memberships_by_month"),
+    *("estimate_footprint", "base_prices"),
+]
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
@@ -71,11 +76,13 @@ def test_one_report_asks_each_question_once(
     """Claims are made twice only where drafts are held back: to show what is signed off, and to count what is not.
 
     Measures are two questions: those a page draws are asked of each month and the period, the others of the period alone.
+    The store holds 26 months and the report reads 24: what reads the store is asked once of the window and once of all that
+    limits need. A change is split between the two years, and month by month.
     """
     write_report(Config(home=home, out=tmp_path, scope=("gp",), is_scope_given=True, show_draft_rules=drafts))
     functions = {name: calls[name] for names in ONCE.values() for name in names}
-    more = {"claim_units": claims, "find_opportunities": claims, "run_measures": 2}
-    assert functions == dict.fromkeys(functions, 1) | more
+    more = {"claim_units": claims, "find_opportunities": claims, "run_measures": 3, "split_change": 2}
+    assert functions == dict.fromkeys(functions, 1) | dict.fromkeys(OF_THE_STORE, 2) | more
     files = {name.removeprefix("read "): times for name, times in calls.items() if name.startswith("read ")}
     assert len(files) > 50  # the hash is of every file, so every file is read
     assert set(files.values()) == {1}

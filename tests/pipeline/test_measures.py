@@ -12,7 +12,7 @@ from prescarbon.cli import cli
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.pack.write import write_report
-from prescarbon.pipeline.measures import reconcile
+from prescarbon.pipeline.published import reconcile
 
 MONTH, AREA = "2026-01", "SYN01"
 UNKNOWN = "a_measure_of_tomorrow"
@@ -57,6 +57,15 @@ def test_an_unknown_published_measure_stands_beside_the_others(published):
     text = run(published, "measures", "reconcile")
     assert "ours not known ÷ not known, published 30 ÷ 60" in text
     assert "the same" in text
+
+
+def test_what_an_earlier_vintage_said_stands_beside_the_newest(published, tmp_path):
+    file = tmp_path / "older_2026-02-27.csv"
+    file.write_text(f"measure,month,code,numerator,denominator\nsaba,{MONTH}-01,{AREA},30,60\n")
+    run(published, "measures", "import-published", file)
+    _, saba = reconcile(Config(home=published, out=published))
+    assert (saba["vintage"], saba["earlier_vintage"]) == ("2026-03-30", "2026-02-27")
+    assert saba["because"] == "vintage 2026-02-27 said 30 ÷ 60"
 
 
 def test_the_page_and_the_workbook_of_the_sro_hold_both(published, tmp_path):

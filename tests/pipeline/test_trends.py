@@ -3,6 +3,7 @@
 import json
 import shutil
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -23,18 +24,49 @@ def rows(home: Path, *words: object) -> list[dict]:
     return json.loads(run(home, *words, "--json"))
 
 
-def test_a_trend_has_limits_from_the_first_two_years_and_a_rolling_level(home):
+def test_a_trend_has_limits_from_the_year_before_and_a_rolling_level(home):
     found = rows(home, "trend", "kg_per_inhaler", "--level", "icb")
     assert len(found) == 26
-    assert all(r["lower"] < r["centre"] < r["upper"] for r in found)
+    # twelve months have no year before, the thirteenth no month before to carry on from
+    assert [r["centre"] is None for r in found] == [True] * 13 + [False] * 13
+    assert all(r["lower"] < r["centre"] < r["upper"] for r in found[13:])
+    assert {(r["limits_from"], r["limits_to"]) for r in found[13:]} == {("2024-12-01", "2025-11-01")}
     assert [r["rolling_value"] is None for r in found] == [True] * 11 + [False] * 15
     last = found[-12:]
     assert found[-1]["rolling_value"] == pytest.approx(
         sum(r["numerator"] for r in last) / sum(r["denominator"] for r in last)
     )
     assert found[-1]["value_last_year"] == pytest.approx(found[-13]["value"])
-    mean = sum(r["value"] for r in found[:24]) / 24
-    assert found[-1]["centre"] == pytest.approx(mean)
+
+
+def test_plain_limits_are_mean_and_moving_range_of_all_months(home):
+    found = rows(home, "trend", "kg_per_inhaler", "--level", "icb", "--plain")
+    values = [r["value"] for r in found]
+    reach = 2.66 * sum(abs(b - a) for a, b in pairwise(values)) / (len(values) - 1)
+    assert {round(r["centre"], 6) for r in found} == {round(sum(values) / len(values), 6)}
+    assert found[-1]["upper"] - found[-1]["centre"] == pytest.approx(reach)
+
+
+@pytest.mark.parametrize(
+    ("measure", "column"),
+    [
+        ("kg_inhalers", "value_per_day"),
+        ("kg_inhalers_per_1000", "value_per_day"),
+        ("saba_per_1000", "value_per_day"),
+        ("saba", "value"),
+        ("kg_per_inhaler", "value"),
+    ],
+)
+def test_value_and_limits_stand_in_one_unit(home, measure, column):
+    words = ("trend", measure, "--level", "icb")
+    last = rows(home, *words)[-1]
+    assert last["charted"] == last[column]
+    assert ("a dispensing day" in last["charted_unit"]) == (column == "value_per_day")
+    assert 0.5 * last["charted"] < last["lower"] < last["upper"] < 1.5 * last["charted"]
+    text = run(home, *words)
+    assert text.splitlines()[0] == f"value, expected, limits and last year: {last['charted_unit']}"
+    shown = f"{last['charted']:,.4f}".rstrip("0").rstrip(".")
+    assert f"value {shown}, expected" in text.splitlines()[-1]
 
 
 def test_known_breaks_are_marked_on_their_month(home):
@@ -121,7 +153,7 @@ def test_kpis_are_measured_or_wait_and_are_never_zero(home):
         "Audit of medicines transport",
         "Partnership working",
     ]
-    assert all(r["value"] is None and r["track"] == "no judgement" for r in waiting)
+    assert all(r["value"] is None and r["track"] == "cannot tell" for r in waiting)
 
 
 @pytest.mark.parametrize("level", ["icb", "practice"])
@@ -146,7 +178,10 @@ def test_a_return_that_was_sent_in_is_shown(home, tmp_path):
 
 def test_a_target_without_its_baseline_loaded_is_not_judged(home):
     found = {r["kpi_id"]: r for r in rows(home, "kpis")}
-    assert (found["inhaler-carbon"]["expected"], found["inhaler-carbon"]["track"]) == (None, "no judgement")
+    carbon = found["inhaler-carbon"]
+    assert (carbon["expected"], carbon["track"]) == (None, "cannot tell")
+    assert carbon["because"] == "baseline months not held (0 of 12)"
+    assert "track cannot tell, because baseline months not held (0 of 12)" in run(home, "kpis")
 
 
 def test_a_kpi_has_the_interval_of_the_report(home, tmp_path):

@@ -234,7 +234,7 @@ def test_a_chart_is_the_same_bytes_each_time_and_absent_where_it_would_look_like
     ]
     first = charts.signal_chart(points, "kg & <more>")
     assert first == charts.signal_chart(points, "kg & <more>")
-    assert first.words == "kg & <more>; newest 22, 6 months with a signal. Table below."
+    assert first.words == "kg & <more>; newest 22, shift. Table below."
     assert "<more>" not in first.screen.split(">")[0]
     assert charts.signal_chart(points[:5], "kg") is None
 

@@ -85,6 +85,11 @@ class Measure:
         return self.denominator is not None and self.denominator.sum == "patients"
 
     @property
+    def grows_with_days(self) -> bool:
+        """True for a count, and for a count per head: more of it in a month with more dispensing days. No share or mean is."""
+        return self.denominator is None or self.is_per_patient
+
+    @property
     def counts(self) -> Term:
         """What the gates count."""
         return self.gates.counts or self.denominator or self.numerator

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, DARK, INK, GREY, PALE = "#005EB8", "#003087", "#212B32", "#425563", "#AEB7BD"
+ORANGE = "#B3470B"  # 5.6 to 1 on white
+SIGNAL_MARKS = {"improvement": ("D", DARK), "concern": ("s", ORANGE), "change": ("^", GREY)}
 SCREEN_FONTS = "Arial, 'Liberation Sans', sans-serif"
 PAPER_FONTS = "Source Sans Pro"  # what the typesetter has
 STYLE: dict[Any, Any] = {
@@ -52,7 +54,7 @@ def _picture(figure: "Figure", words: str) -> Picture:
 
 
 def signal_chart(points: Sequence[SignalPoint], title: str, width_in: float = 7.2) -> Picture | None:
-    """A series with its limits, signals as filled squares and known breaks as labelled lines; none for few months."""
+    """A series with its limits, signals marked by what they mean, known breaks as labelled lines; none for few months."""
     known = [(place, p) for place, p in enumerate(points) if p.value is not None]
     if not has_line(points):
         return None
@@ -65,11 +67,13 @@ def signal_chart(points: Sequence[SignalPoint], title: str, width_in: float = 7.
         places, values = [place for place, _ in known], [float(p.value or 0) for _, p in known]
         for name, style in (("lower", (0, (4, 3))), ("upper", (0, (4, 3))), ("centre", "solid")):
             level = [getattr(p, name) for _, p in known]
-            if all(v is not None for v in level):
-                axes.step(places, level, where="mid", color=GREY, lw=0.8, ls=style)
+            if any(v is not None for v in level):
+                steps = [float("nan") if v is None else v for v in level]
+                axes.step(places, steps, where="mid", color=GREY, lw=0.8, ls=style)
         axes.plot(places, values, color=BLUE, lw=1.5, marker="o", ms=3)
-        flagged = [(place, float(p.value or 0)) for place, p in known if p.signal]
-        axes.scatter([f[0] for f in flagged], [f[1] for f in flagged], marker="s", s=26, color=DARK, zorder=3)
+        for meaning, (marker, colour) in SIGNAL_MARKS.items():
+            flagged = [(place, float(p.value or 0)) for place, p in known if p.signal and p.meaning == meaning]
+            axes.scatter([f[0] for f in flagged], [f[1] for f in flagged], marker=marker, s=30, color=colour, zorder=3)
         for place, p in known:
             if p.break_words:
                 axes.axvline(place - 0.5, color=PALE, lw=1)
@@ -104,7 +108,7 @@ def signal_chart(points: Sequence[SignalPoint], title: str, width_in: float = 7.
         axes.set_xlim(-0.5, len(points) - 1 + max(0.6, len(points) * 0.07))
         axes.set_title(textwrap.fill(title, int(width_in * 14)), loc="left", fontsize=9, color=GREY)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-        newest = f"newest {number(values[-1])}, {len(flagged)} months with a signal"
+        newest = f"newest {number(values[-1])}, {known[-1][1].signal_words or 'no signal'}"
         return _picture(figure, f"{title}; {newest}. Table below.")
 
 

@@ -120,9 +120,9 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
         ),
         Sheet(
             "KPIs",
-            [("KPI", "text"), *NUMBER, ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("newest signal", "word"), ("on track", "word"), ("status", "word")],
+            [("KPI", "text"), *NUMBER, ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("share of baseline", "share"), ("share low", "share"), ("share high", "share"), ("newest signal", "word"), ("meaning", "word"), ("trajectory", "word"), ("because", "text"), ("status", "word")],
             [
-                (k["title"], k["value"], k["low"], k["high"], k["unit"], k["target_words"], k["expected"], k["signal"], k["track"], k["status"])
+                (k["title"], k["value"], k["low"], k["high"], k["unit"], k["target_words"], k["expected"], k["share_of_baseline"], k["share_low"], k["share_high"], k["signal"], k["meaning"], k["track"], k["because"], k["status"])
                 for k in page.kpis
             ],
             [words["ics"]["kpis"]],
@@ -200,10 +200,10 @@ def _change_sheet(change: Change | None, words: Wording) -> Sheet:
 def _series_sheet(series: Sequence[Series]) -> Sheet:
     columns = [
         ("Measure", "text"), ("Month", "month"), ("value", "number"), ("centre", "number"), ("lower", "number"),
-        ("upper", "number"), ("signal", "word"), ("known break", "long"),
+        ("upper", "number"), ("signal", "word"), ("meaning", "word"), ("known break", "long"),
     ]  # fmt: skip
     rows: list[Sequence[Any]] = [
-        (f"{s.title}, {s.unit}", p.month, p.value, p.centre, p.lower, p.upper, p.signal, p.break_words)
+        (f"{s.title}, {s.unit}", p.month, p.value, p.centre, p.lower, p.upper, p.signal, p.meaning, p.break_words)
         for s in series
         for p in s.points
     ]

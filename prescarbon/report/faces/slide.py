@@ -122,11 +122,17 @@ def _workbook(categories: Sequence[str], columns: Sequence[tuple[str, Sequence[f
 
 def _kpis(slide: Any, page: IcsPage, words: Wording) -> None:
     measured = [k for k in page.kpis if k["status"] == "measured"]
-    rows = [("KPI", "value", "newest signal", "on track")]
-    rows += [(f"{k['title']}, {k['unit']}", number(k["value"]), k["signal"] or "none", k["track"]) for k in measured]
+    rows = [("KPI", "value", "newest month", "trajectory")]
+    rows += [
+        (f"{k['title']}, {k['unit']}", number(k["value"]), k["meaning"] or "no signal", k["track"]) for k in measured
+    ]
     place = (Inches(8.75), Inches(1.25), Inches(4.2), Inches(0.3 * len(rows)))
     framed = slide.shapes.add_table(len(rows), 4, *place)
-    _describe(framed, "KPIs", "Each measured KPI with its value, newest signal and whether it is on track.")
+    _describe(
+        framed,
+        "KPIs",
+        "Each measured KPI with its value, what its newest month signals and where it stands against its trajectory.",
+    )
     table = framed.table
     for column, width in zip(table.columns, (1.85, 0.8, 0.8, 0.75), strict=True):
         column.width = Inches(width)

@@ -102,6 +102,12 @@ class SignalPoint:
     upper: float | None
     signal: str | None
     break_words: str | None
+    meaning: str | None = None
+
+    @property
+    def signal_words(self) -> str | None:
+        """The signal and whether it is an improvement, a concern or a change without good and bad."""
+        return f"{self.meaning}: {self.signal}" if self.signal and self.meaning else self.signal
 
 
 @dataclass(frozen=True)
