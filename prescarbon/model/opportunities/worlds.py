@@ -10,7 +10,6 @@ Streams of random numbers are those of a key (practice and rule, or rule): they 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +121,8 @@ def in_each_world(
         one = _starts(part, ONE)
         of_block = np.repeat(one, np.diff([*one, part.height])) // ROWS_AT_ONCE
         cuts = [*np.flatnonzero(np.diff(of_block, prepend=-1)), part.height]
-        for start, end in pairwise(cuts):
+        for at_cut, end in enumerate(cuts[1:]):
+            start = cuts[at_cut]
             block = part[start:end]
             first = _starts(block, ONE)
             at = line[start:end][first]
@@ -205,8 +205,8 @@ def draw_excess(lines: pl.DataFrame, seed: int, worlds: int) -> Floats:
         practice, rule, kind, is_rate, a, b, quartile, error, exposure = named.row(at)
         if rule not in errors:
             errors[rule] = stream(f"{rule} quartile", seed).standard_normal(worlds)
-        random = stream(f"{practice} {rule}", seed)
-        rate = random.gamma(a, 1 / b, worlds) if is_rate else random.beta(a, b, worlds)
+        numbers = stream(f"{practice} {rule}", seed)
+        rate = numbers.gamma(a, 1 / b, worlds) if is_rate else numbers.beta(a, b, worlds)
         reached = np.clip(quartile + error * errors[rule], 0, None if is_rate else CERTAIN)
         above = np.maximum(rate - reached, 0)
         excess[at] = exposure * (above / (1 - reached) if kind == "over-use" and not is_rate else above)

@@ -50,6 +50,8 @@ class IcsPage:
     months: tuple[Mapping[str, Any], ...]
     published: tuple[Mapping[str, Any], ...] = ()
     together: Together | None = None
+    peers_words: str | None = None
+    not_judged: str | None = None
 
     @property
     def series_months(self) -> tuple[date, ...]:
