@@ -55,7 +55,11 @@ def lines_of(found: Found) -> str:
     for (code,), rows in ranked.group_by("organisation_code", maintain_order=True):
         written.append(f"{names.get(str(code), code)} ({code})")
         written += [_line(row) for row in rows.to_dicts()]
-    written += [f"{names.get(code, code)} ({code}): nothing stands out in this period." for code in found.quiet]
+    not_judged = dict(found.lines.drop_nulls("not_judged").select("organisation_code", "not_judged").iter_rows())
+    for code in found.quiet:
+        why = not_judged.get(code)
+        said = f"nothing is ranked ({why})" if why else "nothing stands out in this period"
+        written.append(f"{names.get(code, code)} ({code}): {said}.")
     return "\n".join(written)
 
 
@@ -63,8 +67,8 @@ def _line(row: dict[str, Any]) -> str:
     basis = row["rank_basis"]
     share = row["achievable_share"]
     expected = (
-        f"expected {number(row['kg_expected'])} kg at {percent(share)} achievable"
-        if share is not None
+        f"at most {number(row['kg_expected'])} kg expected, at {percent(share)} achievable and not beyond the peers"
+        if share is not None and row["kg_expected"] is not None
         else "share achievable not known"
     )
     return (

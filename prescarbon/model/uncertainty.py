@@ -33,6 +33,12 @@ GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
 ORGANISATIONS_AT_ONCE = 2_000  # bounds memory: 2,000 × 1,000 draws are 16 MB
 
 
+def stream(key: str, seed: int) -> np.random.Generator:
+    """The random numbers of a key: the same whatever else is drawn, and in which order."""
+    digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
+    return np.random.Generator(np.random.PCG64([seed % 2**64, digest]))
+
+
 def draw_positions(keys: Sequence[str], seed: int, draws: int) -> Floats:
     """(key × draw) positions from -1 (the low end) over 0 (the central value) to 1 (the high end)."""
     positions = np.empty((len(keys), draws))
@@ -40,8 +46,7 @@ def draw_positions(keys: Sequence[str], seed: int, draws: int) -> Floats:
         if key.startswith(SPAN):
             positions[row] = np.where(np.arange(draws) % 2, 1, -1)
             continue
-        digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
-        uniform = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).random(draws)
+        uniform = stream(key, seed).random(draws)
         tail = 1 - np.sqrt(2 * np.minimum(uniform, 1 - uniform))
         positions[row] = np.where(uniform < 0.5, -tail, tail)
     return positions

@@ -35,6 +35,8 @@ class Told:
     together: Together | None
     change: Change | None
     signals: tuple[SignalPoint, ...]
+    peers_words: str | None
+    not_judged: str | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Findings:
             together=self._together.get((level, code)),
             change=self._changes.get((level, code)),
             signals=self._signals.get((level, code), ()),
+            peers_words=next((r["peers_words"] for r in rows if r["rank_basis"] == "to_peer"), None),
+            not_judged=self._not_judged.get((level, code)),
         )
 
     def kilograms(self, level: str, code: str, part: str) -> Interval | None:
@@ -137,6 +141,16 @@ class Findings:
             (level, row["organisation_code"]): together_from(row)
             for level, (found, _) in self._found.items()
             for row in found.totals.to_dicts()
+        }
+
+    @cached_property
+    def _not_judged(self) -> dict[tuple[str, str], str]:
+        """(level, organisation) → why none of its lines is ranked, where it is judged on nothing."""
+        named = {level: found.lines.drop_nulls("not_judged") for level, (found, _) in self._found.items()}
+        return {
+            (level, code): why
+            for level, lines in named.items()
+            for code, why in lines.select("organisation_code", "not_judged").iter_rows()
         }
 
     @cached_property

@@ -39,6 +39,8 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         actions=told.actions,
         drafts_held_back=told.drafts_held_back,
         together=told.together,
+        peers_words=told.peers_words,
+        not_judged=told.not_judged,
         change=told.change,
         gases=gases(evidence, findings.words),
         coverage=evidence.coverage,

@@ -32,39 +32,33 @@ def spread_of_practices(evidence: Evidence) -> pl.LazyFrame:
     returns  organisation_code, count, mean, variance, gate, gate_reason?, pcn?
     """
     rows = evidence.footprint.lazy().filter(pl.col("month").is_in(evidence.period.held) & IS_INHALER)
-    held = (
-        evidence.with_rows.filter(pl.col("month").is_in(evidence.period.held))
-        .group_by("practice_code")
-        .len("months_held")
-    )
     values = spread_by(rows, ["practice_code"]).with_columns(judge_gate(pl.col("count")))
-    with_months = values.join(held, on="practice_code", how="left", validate="1:1")
-    return _gated(evidence, with_months.rename({"practice_code": "organisation_code"}))
+    return _gated(evidence, values.rename({"practice_code": "organisation_code"}))
 
 
 def _gated(evidence: Evidence, values: pl.LazyFrame) -> pl.LazyFrame:
     """Values with the practices listed, and why, that stand beside nobody: not twelve whole months, or no GP practice.
 
-    values   organisation_code (a practice), months_held, gate
-    returns  values plus gate_reason? and pcn?; where no organisation file says which practices are GP practices, all are
-             taken
+    values   organisation_code (a practice), gate; months_held where the measure itself says how many
+    returns  values plus gate_reason? and pcn?
     """
-    length = evidence.period.length
-    about = evidence.practices.lazy().select(
-        pl.col("practice_code").alias("organisation_code"), pl.col("setting").cast(pl.String), pcn="pcn_code"
+    about = evidence.practices.join(evidence.practices_held, on="practice_code").lazy()
+    known = about.select("is_gp", organisation_code="practice_code", pcn="pcn_code", held="months_held")
+    months = pl.min_horizontal("held", *(c for c in values.collect_schema().names() if c == "months_held"))
+    reason = (
+        pl.when(pl.col("held") < pl.col("months"))
+        .then(count_of("held", "months"))
+        .when(~pl.col("is_gp"))
+        .then(pl.lit("not known to be a GP practice"))
     )
-    is_told = (evidence.practices["setting"].cast(pl.String) == "GP practice").any()
-    words = count_of("months_held", "months")
-    is_other = pl.lit(is_told) & (pl.col("setting") != "GP practice")
-    reason = pl.when(pl.col("months_held") < pl.col("months")).then(words).when(is_other).then(pl.lit("no GP practice"))
     return (
-        values.with_columns(months=pl.lit(length, pl.Int64))
-        .join(about, on="organisation_code", how="left", validate="m:1")
+        values.join(known, on="organisation_code", how="left", validate="m:1")
+        .with_columns(held=months, months=pl.lit(evidence.period.length, pl.Int64))
         .with_columns(gate_reason=reason)
         .with_columns(
             gate=pl.when(pl.col("gate_reason").is_null()).then("gate").otherwise(pl.lit("listed").cast(GATES))
         )
-        .drop("months", "months_held", "setting")
+        .drop("months", "months_held", "held", "is_gp", strict=False)
     )
 
 

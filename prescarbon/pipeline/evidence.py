@@ -101,6 +101,30 @@ class Evidence:
         """practice_code, month of every row."""
         return self.footprint.lazy().select("practice_code", "month").unique()
 
+    @cached_property
+    def practices_held(self) -> pl.DataFrame:
+        """practice_code, is_gp, months_held: who may stand beside others, one row a practice.
+
+        A GP practice is one whose setting says so; where no organisation file tells any setting, one with a registered
+        list. months_held are the months of the period in which it has rows.
+        """
+        held = self.with_rows.filter(pl.col("month").is_in(self.period.held)).group_by("practice_code").len("held")
+        listed = self.list_sizes.lazy().drop_nulls("patients").select("practice_code", is_listed=True).unique()
+        setting = pl.col("setting").cast(pl.String)
+        is_told = (self.practices["setting"].cast(pl.String) != "not known").any()
+        return (
+            self.practices.lazy()
+            .select("practice_code", "setting")
+            .join(held, on="practice_code", how="left", validate="1:1")
+            .join(listed, on="practice_code", how="left", validate="1:1")
+            .select(
+                "practice_code",
+                is_gp=(setting == "GP practice") if is_told else pl.col("is_listed").fill_null(value=False),
+                months_held=pl.col("held").fill_null(0).cast(pl.Int64),
+            )
+            .collect()
+        )
+
     def period_of(self, level: str, code: str) -> Period:
         """The period as one organisation holds it: the months in which it reported whole."""
         return self.period.held_by(self._months_held.get((level, code), ()))

@@ -15,8 +15,10 @@ from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import find_opportunities, find_quiet, roll_up, total_savings
 from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import hand_over
+from prescarbon.model.opportunities.worlds import Intervals, measure_intervals
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import SCOPE, check_level
+from prescarbon.pipeline.memberships import check_level
+from prescarbon.pipeline.peers import Peers, find_peers
 from prescarbon.reference.definitions import reference_of
 from prescarbon.reference.local import read_actions_log
 from prescarbon.tables.organisations import GROUP, LEVELS
@@ -74,14 +76,15 @@ class Prepared:
 
     evidence: Evidence
     options: OpportunityOptions
-    members: pl.LazyFrame
+    peers: Peers
     volumes: pl.LazyFrame
     lines: pl.LazyFrame
     claims: pl.LazyFrame
+    intervals: Intervals | None
 
     def with_drafts(self) -> "Prepared":
         """The same with the rules that no clinical role has signed off."""
-        return _claimed(self.evidence, replace(self.options, include_drafts=True), self.members, self.volumes)
+        return _claimed(self.evidence, replace(self.options, include_drafts=True), self.peers, self.volumes)
 
 
 def prepare(
@@ -90,26 +93,33 @@ def prepare(
     """Find the opportunities of every practice in the evidence, once for all levels."""
     options = _options(evidence, rank_by, include_off=include_off, include_drafts=include_drafts)
     volumes = sum_volumes(evidence.footprint.lazy(), options).collect().lazy()
-    return _claimed(evidence, options, _memberships(evidence), volumes)
+    return _claimed(evidence, options, find_peers(evidence), volumes)
 
 
-def _claimed(evidence: Evidence, options: OpportunityOptions, members: pl.LazyFrame, volumes: pl.LazyFrame) -> Prepared:
+def _claimed(evidence: Evidence, options: OpportunityOptions, peers: Peers, volumes: pl.LazyFrame) -> Prepared:
     switches, products = evidence.reference.switches, evidence.reference.products
-    claims = claim_units(switches.rules, volumes, products, evidence.factors, switches.formulary, members, options)
+    claims = claim_units(
+        switches.rules, volumes, products, evidence.factors, switches.formulary, peers.members, options, peers.nearest
+    )
     claims = claims.collect().lazy()
-    lines = find_opportunities(claims, volumes, switches.rules, evidence.footprint.lazy(), products, options)
-    return Prepared(evidence, options, members, volumes, lines.collect().lazy(), claims)
+    own = volumes.select("practice_code", organisation_code="practice_code").unique()
+    intervals = measure_intervals(claims, own, options)
+    lines = find_opportunities(claims, volumes, switches.rules, evidence.footprint.lazy(), products, options, intervals)
+    return Prepared(evidence, options, peers, volumes, lines.collect().lazy(), claims, intervals)
 
 
 def at_level(prepared: Prepared, level: str) -> Found:
     """The prepared opportunities summed and ranked at a level of LEVELS, or for the whole scope (GROUP)."""
     lines, column = prepared.lines, GROUP if level == GROUP else LEVELS[level]
+    members, intervals = prepared.peers.members, prepared.intervals
     if level != "practice":
-        lines = roll_up(lines, prepared.members, column, prepared.options, prepared.claims)
+        groups = members.select("practice_code", organisation_code=column).drop_nulls()
+        intervals = measure_intervals(prepared.claims, groups, prepared.options)
+        lines = roll_up(lines, members, column, prepared.options, prepared.claims, intervals)
     collected = lines.collect().with_columns(level=pl.lit(level))
-    organisations = prepared.members.select(organisation_code=column).drop_nulls().unique()
+    organisations = members.select(organisation_code=column).drop_nulls().unique()
     quiet = find_quiet(collected.lazy(), organisations).collect()["organisation_code"].to_list()
-    totals = total_savings(collected.lazy()).collect()
+    totals = total_savings(collected.lazy(), intervals).collect()
     return Found(prepared.evidence, collected, totals, tuple(quiet))
 
 
@@ -130,17 +140,7 @@ def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_dra
         campaigns=reference.campaigns,
         guards=reference.switches.guards,
         draws=draws,
-    )
-
-
-def _memberships(evidence: Evidence) -> pl.LazyFrame:
-    """practice_code, pcn_code, sub_icb_code, icb_code, group (all), peer_group (one of all), patients of the newest month."""
-    newest = evidence.list_sizes.filter(pl.col("month") == evidence.months[-1]).select("practice_code", "patients")
-    return (
-        evidence.practices.lazy()
-        .select("practice_code", "pcn_code", "sub_icb_code", "icb_code")
-        .join(newest.lazy(), on="practice_code", how="left")
-        .with_columns(peer_group=pl.lit(None, pl.String), **{GROUP: pl.lit(SCOPE)})
+        seed=config.seed,
     )
 
 

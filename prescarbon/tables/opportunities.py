@@ -11,8 +11,8 @@ EFFORTS = pl.Enum(["low", "medium", "high"])
 PRICE_BASES = pl.Enum(["own NIC", "area NIC", "pack price", "none needed", "not known"])
 SCENARIO_WORDS = {
     "theoretical": "if every unit changed",
-    "expected": "at the achievable share; null where no source gives one",
-    "to_peer": "on reaching the peer group's lower quartile; null without peers",
+    "expected": "at most, at the achievable share and not beyond the peers; null where no source gives a share",
+    "to_peer": "on reaching the lower quartile of the peers' true rates; null where nothing can be claimed",
 }
 
 OPPORTUNITIES = Table(
@@ -93,6 +93,14 @@ OPPORTUNITIES = Table(
             "Rule that comes first for the same inhalers: this one is not ranked beside it.",
             may_be_null=True,
         ),
+        Column("peers_words", pl.String, "Who the peers are.", may_be_null=True),
+        Column(
+            "not_judged",
+            pl.String,
+            "Why it is neither ranked nor a peer: fewer than twelve whole months, or no GP practice.",
+            may_be_null=True,
+        ),
+        Column("why_no_claim", pl.String, "Why nothing is claimed against the peers.", may_be_null=True),
         Column("is_sign_stable", pl.Boolean, "True where even the low end saves.", may_be_null=True),
         Column("gate", GATES, "ranked, shown (makes no carbon claim) or listed (fails a gate, see gate_reason)."),
         Column("gate_reason", pl.String, "Why it is not ranked.", may_be_null=True),
@@ -101,7 +109,7 @@ OPPORTUNITIES = Table(
         Column(
             "rank_stability",
             pl.Float64,
-            "Share of factor draws in which the line keeps its place.",
+            "Share of draws (factors, and the practices' true rates) in which the line keeps its place.",
             "0–1",
             may_be_null=True,
         ),

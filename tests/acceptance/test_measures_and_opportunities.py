@@ -119,9 +119,15 @@ def test_opportunities_of_a_level_add_up_to_the_practices(home):
 
 
 def test_drafts_say_so_and_can_be_left_out(home):
-    assert "DRAFT: no clinical role has signed this rule off" in run("opportunities", "--home", home)
+    lines = json.loads(run("opportunities", "--home", home, "--json"))["opportunities"]
+    assert {line["is_draft"] for line in lines} == {True}
     text = run("opportunities", "--home", home, "--signed-off-only")
     assert text.count("nothing stands out") == 4
+
+
+def test_two_months_rank_nothing_and_say_so(home):
+    text = run("opportunities", "--home", home)
+    assert text.count("nothing is ranked (2 of 12 months).") == 4
 
 
 def test_opportunities_go_to_a_workbook(home, tmp_path):

@@ -12,6 +12,7 @@ from prescarbon.model.opportunities.lines import find_opportunities
 from prescarbon.model.opportunities.options import OpportunityOptions
 from prescarbon.model.opportunities.pairs import FORMULARY_SCHEMA
 from prescarbon.model.opportunities.rules import SwitchRule
+from prescarbon.model.opportunities.worlds import measure_intervals
 from prescarbon.tables.prescribing import FOOTPRINT
 from prescarbon.tables.products import FACTORS, PRODUCTS
 from tests.frames import frame, rows_of
@@ -144,7 +145,9 @@ ALL_TARGETS = formulary(SALAMOL, EASYHALER, "0302000K0BDABAM", "0302000C0BNAABU"
 
 
 def practices(*codes: str, **columns: list[Any]) -> pl.LazyFrame:
-    return pl.LazyFrame({"practice_code": list(codes), **columns})
+    """GP practices with twelve whole months, where the columns do not say otherwise."""
+    judged = {"is_gp": [True] * len(codes), "months_held": [12] * len(codes)}
+    return pl.LazyFrame({"practice_code": list(codes), **judged, **columns})
 
 
 FOUR = footprint(f"""
@@ -166,6 +169,11 @@ def kg(value: float) -> Decimal:
     return Decimal(str(value)).quantize(Decimal("0.000001"))
 
 
+def nearly(kilograms: Decimal, raw: float, within: float = 0.03) -> bool:
+    """A claim of the true rate stands near what was counted where counts are large."""
+    return abs(float(kilograms) - raw) <= within * raw
+
+
 def options(**changes: Any) -> OpportunityOptions:
     return OpportunityOptions(**{"period_start": MONTH, "period_end": MONTH, **changes})
 
@@ -178,14 +186,18 @@ def lines(
     on_formulary: pl.LazyFrame = ALL_TARGETS,
     inhalers: pl.LazyFrame | None = None,
     kg: pl.LazyFrame | None = None,
+    nearest: pl.LazyFrame | None = None,
     **chosen: Any,
 ) -> pl.DataFrame:
     """The practice lines of one small world."""
     chose, kinds = options(**chosen), products() if inhalers is None else inhalers
     volumes = sum_volumes(rows, chose).collect().lazy()
     members = practices("P1") if members is None else members
-    claims = claim_units(rules, volumes, kinds, factors() if kg is None else kg, on_formulary, members, chose)
-    return find_opportunities(claims.collect().lazy(), volumes, rules, rows, kinds, chose).collect()
+    emits = factors() if kg is None else kg
+    claims = claim_units(rules, volumes, kinds, emits, on_formulary, members, chose, nearest).collect().lazy()
+    own = volumes.select("practice_code", organisation_code="practice_code").unique()
+    intervals = measure_intervals(claims, own, chose)
+    return find_opportunities(claims, volumes, rules, rows, kinds, chose, intervals).collect()
 
 
 def line(found: pl.DataFrame, rule_id: str, organisation: str = "P1") -> dict[str, Any]:

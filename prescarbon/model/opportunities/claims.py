@@ -13,13 +13,14 @@ from prescarbon.errors import InputError
 from prescarbon.model.opportunities.actions import UNITS
 from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.pairs import resolve_pairs
-from prescarbon.model.opportunities.peers import measure_excess
+from prescarbon.model.opportunities.peers import RARE, measure_excess
 from prescarbon.model.opportunities.rules import SwitchRule, rule_table
 from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
 from prescarbon.tables.opportunities import PRICE_BASES
-from prescarbon.tables.schema import GBP, KG
+from prescarbon.tables.schema import GBP, KG, MONTHS_IN_YEAR
 
 INHALERS = ("pMDI", "BAI", "DPI", "SMI")
+NO_GP = "not known as a GP practice"
 
 
 def claim_units(
@@ -30,6 +31,7 @@ def claim_units(
     formulary: pl.LazyFrame,
     memberships: pl.LazyFrame,
     options: OpportunityOptions,
+    nearest: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Practice × rule × product found: the arithmetic behind every line, for whoever wants to redo it.
 
@@ -37,10 +39,14 @@ def claim_units(
     products     table PRODUCTS
     factors      table FACTORS, one factor set, keys are presentations
     formulary    FORMULARY_SCHEMA of pairs
-    memberships  practice_code, peer_group (null or absent: one group of all), patients? (list size)
+    memberships  practice_code, is_gp (known as a GP practice), months_held (of the period's calendar months, those with
+                 rows), and where they are known peer_group (null or absent: one group of all), patients (list size),
+                 asthma_people (on the register), peers_words (who the peers are, for the page)
+    nearest      practice_code, peer_code, rank (`peers.measure_excess`)
     returns      practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
                  unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
-                 kg_*, cost_change_*_gbp, price_gbp? and where it comes from, and the rule's own columns
+                 kg_*, cost_change_*_gbp, price_gbp? and where it comes from, peers_words?, not_judged? (why the
+                 practice is neither judged nor a peer), columns of `peers.EXCESS_SCHEMA`, and the rule's own columns
     raises       InputError when a local achievable share is not in 0–1
     """
     if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
@@ -64,10 +70,7 @@ def claim_units(
         .collect()
         .lazy()
     )
-    peers = memberships.with_columns(
-        peer_group=pl.col("peer_group") if "peer_group" in memberships.collect_schema().names() else pl.lit("all"),
-        patients=pl.col("patients") if "patients" in memberships.collect_schema().names() else pl.lit(None, pl.Int64),
-    ).select("practice_code", pl.col("peer_group").fill_null("all"), "patients")
+    peers = _judged(memberships).collect().lazy()
     claims = (
         (
             volumes.filter(pl.col("units") > 0)
@@ -83,10 +86,32 @@ def claim_units(
         pl.lit(options.period_end).is_between("valid_from", "valid_to")
         & pl.col("device_type").cast(pl.String).is_in(INHALERS)
     ).select("bnf_code", pl.col("drug_class").cast(pl.String))
-    excess = measure_excess(claims, volumes, classes, peers)
-    shared = _with_shares(claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1"))
+    excess = measure_excess(claims, volumes, classes, peers, nearest)
+    told = peers.select("practice_code", "not_judged", "peers_words")
+    shared = _with_shares(
+        claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1").join(
+            told, on="practice_code", how="left", validate="m:1"
+        )
+    )
     priced = _priced(shared, volumes, formulary, options)
     return _count_once(priced)
+
+
+def _judged(memberships: pl.LazyFrame) -> pl.LazyFrame:
+    """practice_code, peer_group, patients?, asthma_people?, peers_words?, not_judged?: nulls for columns that are absent."""
+    optional = {"peer_group": pl.String, "patients": pl.Int64, "asthma_people": pl.Float64, "peers_words": pl.String}
+    absent = optional.keys() - set(memberships.collect_schema().names())
+    not_judged = (
+        pl.when(~pl.col("is_gp").fill_null(value=False))
+        .then(pl.lit(NO_GP))
+        .when(pl.col("months_held").fill_null(0) < MONTHS_IN_YEAR)
+        .then(pl.format("{} of {} months", pl.col("months_held").fill_null(0), pl.lit(MONTHS_IN_YEAR)))
+    )
+    return (
+        memberships.with_columns(pl.lit(None, optional[name]).alias(name) for name in sorted(absent))
+        .with_columns(pl.col("peer_group").fill_null("all"), not_judged=not_judged)
+        .select("practice_code", *optional, "not_judged")
+    )
 
 
 def sum_volumes(footprint: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame:
@@ -116,6 +141,7 @@ def _with_shares(claims: pl.LazyFrame) -> pl.LazyFrame:
     kind = pl.col("kind").cast(pl.String)
     is_over_use = kind == "over-use"
     excess = pl.col("excess_share")
+    is_compared = excess.is_not_null() | (pl.col("why_no_claim") == RARE).fill_null(value=False)
     makes_a_claim = ~kind.is_in(NO_CARBON_CLAIM)
     # how much reliever is needless is not in the data: at most what stands above the peers is claimed
     most = pl.when(is_over_use).then(excess).otherwise(1.0)
@@ -126,10 +152,14 @@ def _with_shares(claims: pl.LazyFrame) -> pl.LazyFrame:
         for saved, kg in whole.items()
     ).with_columns(
         share_theoretical=pl.when(makes_a_claim).then(most),
-        # min_horizontal skips nulls: an unknown share must stay unknown
-        share_expected=pl.when(makes_a_claim & most.is_not_null() & pl.col("achievable_share").is_not_null()).then(
-            pl.min_horizontal(most, "achievable_share")
-        ),
+        # min_horizontal skips nulls: an unknown share must stay unknown. Never more than the peers reach, at any level:
+        # where others can be compared and this practice cannot, nothing is expected of it
+        share_expected=pl.when(
+            makes_a_claim
+            & most.is_not_null()
+            & pl.col("achievable_share").is_not_null()
+            & (excess.is_not_null() | ~is_compared.any().over("rule_id"))
+        ).then(pl.min_horizontal(most, "achievable_share", excess)),
         share_to_peer=pl.when(makes_a_claim).then(excess),
     )
 

@@ -12,9 +12,12 @@ from prescarbon.model.opportunities.actions import track_campaigns
 from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.ranks import rank_opportunities
 from prescarbon.model.opportunities.rules import SwitchRule, match_codes, pattern_table
+from prescarbon.model.opportunities.worlds import Intervals, with_ends
 from prescarbon.model.sums import exact_sum, known_sum
 
 SAVINGS = [f"kg_{s}{counted}{end}" for s in SCENARIOS for counted in ("", "_counted") for end in ENDS]
+CENTRAL = [f"kg_{s}{counted}" for s in SCENARIOS for counted in ("", "_counted")]
+NOT_SUBTRACTED = "What is prescribed in place of an inhaler not needed, such as a preventer, has carbon of its own and is not subtracted."
 COSTS = [f"cost_change_{s}_gbp" for s in SCENARIOS]
 OF_THE_RULE = [
     *("title", "kind", "family", "from_words", "unit_name", "achievable_share"),
@@ -44,6 +47,7 @@ def find_opportunities(
     footprint: pl.LazyFrame,
     products: pl.LazyFrame,
     options: OpportunityOptions,
+    intervals: Intervals | None,
 ) -> pl.LazyFrame:
     """Every rule that speaks of something a practice prescribed, with kg, £, gate and rank.
 
@@ -51,6 +55,7 @@ def find_opportunities(
                on to every level
     footprint  table FOOTPRINT, at least the months of the period (and those before a campaign)
     products   table PRODUCTS
+    intervals  of each practice's own lines (`worlds.measure_intervals`); None: the sums of the products' own ends
     returns    table OPPORTUNITIES at level practice, every practice's ranked lines first
     method     docs/explanation/opportunities.md
     """
@@ -58,8 +63,13 @@ def find_opportunities(
     before = track_campaigns(options.campaigns, rules, footprint, products, options.period_start, options.period_end)
     for extra in (before.drop("started", "units_left"), _of_targets(rules, volumes)):
         lines = lines.join(extra, on=["organisation_code", "rule_id"], how="left", validate="m:1")
+    lines = _with_intervals(lines, intervals)
     practices = volumes.select("practice_code", organisation_code="practice_code").unique()
     return rank_opportunities(lines, options, claims, practices)
+
+
+def _with_intervals(lines: pl.LazyFrame, intervals: Intervals | None) -> pl.LazyFrame:
+    return lines if intervals is None else with_ends(lines, intervals.lines, ["organisation_code", "rule_id"], CENTRAL)
 
 
 def _of_targets(rules: Sequence[SwitchRule], volumes: pl.LazyFrame) -> pl.LazyFrame:
@@ -83,8 +93,16 @@ def sum_lines(claims: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame
             units_without_kg=pl.when(makes_a_claim & pl.col("saved").is_null()).then("units").otherwise(0.0)
         )
         .group_by(organisation_code="practice_code", rule_id="rule_id")
-        .agg(*codes, *_sums(), pl.col("rule_to_words").first(), to_words=names)
+        .agg(
+            *codes,
+            *_sums(),
+            pl.col("rule_to_words", "not_judged", "why_no_claim", "peers_words").first(),
+            to_words=names,
+        )
         .with_columns(
+            caveats=pl.when(pl.col("kind").cast(pl.String) == "over-use")
+            .then(pl.format("{} {}", pl.col("caveats"), pl.lit(NOT_SUBTRACTED)))
+            .otherwise("caveats"),
             to_words=pl.when(pl.col("to_words") != "").then("to_words").otherwise("rule_to_words"),
             level=pl.lit("practice"),
             period_start=pl.lit(options.period_start),
@@ -98,15 +116,19 @@ def roll_up(
     memberships: pl.LazyFrame,
     level: str,
     options: OpportunityOptions,
-    claims: pl.LazyFrame | None = None,
+    claims: pl.LazyFrame,
+    intervals: Intervals | None,
 ) -> pl.LazyFrame:
     """Practice lines summed to the organisations of `level`, with gates and ranks of their own.
 
     opportunities  table OPPORTUNITIES at level practice
     memberships    practice_code and the column `level` (such as pcn_code); practices without one are left out
     claims         what `claim_units` returns: needed for rank_stability only
-    returns        table OPPORTUNITIES at that level: items, units, kg and £ are the sums of the practices'
+    intervals      of each organisation's own lines (`worlds.measure_intervals`); None: the sums of the practices' ends
+    returns        table OPPORTUNITIES at that level: items, units, kg and £ are the sums of the practices'. It is judged
+                   where one of its practices is
     """
+    not_judged, why = pl.col("not_judged"), pl.col("why_no_claim")
     summed = (
         opportunities.filter(pl.col("level") == "practice")
         .join(
@@ -125,22 +147,31 @@ def roll_up(
             *_sums(),
             *(exact_sum(c).alias(c) for c in ("units_before", "target_units")),
             pl.col("period_start", "period_end", "to_words").first(),
+            not_judged=pl.when(not_judged.null_count() == 0).then(not_judged.min()),
+            why_no_claim=pl.when((pl.col("kg_to_peer").sum() > 0).not_()).then(why.min()),
+            peers_words=pl.col("peers_words").drop_nulls().unique().sort().str.join("; "),
         )
+        .with_columns(peers_words=pl.when(pl.col("peers_words") != "").then("peers_words"))
         .rename({"above": "organisation_code"})
         .with_columns(level=pl.lit(level))
     )
     groups = memberships.select("practice_code", organisation_code=level).drop_nulls()
-    return rank_opportunities(summed, options, claims, groups)
+    return rank_opportunities(_with_intervals(summed, intervals), options, claims, groups)
 
 
-def total_savings(opportunities: pl.LazyFrame) -> pl.LazyFrame:
-    """level × organisation → the union of all lines: Σ of the counted columns, so no inhaler counts twice."""
+def total_savings(opportunities: pl.LazyFrame, intervals: Intervals | None) -> pl.LazyFrame:
+    """level × organisation → the union of all lines: Σ of the counted columns, so no inhaler counts twice.
+
+    intervals  of these organisations' lines; None: the sums of the lines' ends
+    """
     counted = [f"kg_{s}_counted{end}" for s in SCENARIOS for end in ENDS]
-    return (
+    union = (
         opportunities.group_by("level", "organisation_code")
         .agg(*(known_sum(c) for c in counted), lines=pl.len(), ranked=(pl.col("gate") == "ranked").sum())
         .sort("level", "organisation_code")
     )
+    stems = [c for c in CENTRAL if c.endswith("_counted")]
+    return union if intervals is None else with_ends(union, intervals.totals, ["organisation_code"], stems)
 
 
 def find_quiet(opportunities: pl.LazyFrame, organisations: pl.LazyFrame) -> pl.LazyFrame:

@@ -33,6 +33,7 @@ class OpportunityOptions:
     guards                    what is never suggested
     draws                     bnf_code, draw, kg a device: shared factor draws; then a saving's low and high are its 5th
                               and 95th percentile and ranks get a stability, else the factors' own ends are used
+    seed                      of the draws of practices' true rates, made beside those of the factors
     """
 
     period_start: date
@@ -50,6 +51,7 @@ class OpportunityOptions:
     )
     guards: Sequence[Guard] = ()
     draws: pl.LazyFrame | None = None
+    seed: int = 0
 
     def choose(self, rules: Sequence[SwitchRule]) -> list[SwitchRule]:
         """The rules that the reader wants to see."""

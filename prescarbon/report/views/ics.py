@@ -53,6 +53,8 @@ class IcsPage:
     published: tuple[Mapping[str, Any], ...] = ()
     together: Together | None = None
     other_items_unknown: int = 0
+    peers_words: str | None = None
+    not_judged: str | None = None
 
     @property
     def series_months(self) -> tuple[date, ...]:

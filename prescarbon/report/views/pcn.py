@@ -28,3 +28,5 @@ class PcnPage:
     signals: tuple[SignalPoint, ...]
     digest: tuple[Digest, ...]
     together: Together | None = None
+    peers_words: str | None = None
+    not_judged: str | None = None

@@ -104,6 +104,8 @@ class PracticePage(PracticeFigures):
     actions: tuple[Action, ...] = ()
     drafts_held_back: int = 0
     together: Together | None = None
+    peers_words: str | None = None
+    not_judged: str | None = None
     change: Change | None = None
     signals: tuple[SignalPoint, ...] = ()
     went_well: tuple[str, ...] = ()

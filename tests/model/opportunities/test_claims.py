@@ -21,6 +21,7 @@ from tests.model.switch_builders import (
     kg,
     line,
     lines,
+    nearly,
     over_use,
     practices,
     rule,
@@ -93,12 +94,13 @@ def test_over_use_claims_what_stands_above_the_peers_and_nothing_more():
     found = lines([r], rows, practices("P1", "P2", "P3", "P4"))
     # peers' lower quartile is a half: 100 preventers go with 100 relievers, so 200 of 300 stand above
     got = line(found, "T1")
-    assert got["kg_theoretical"] == got["kg_to_peer"] == kg(200 * 28)
+    assert got["kg_theoretical"] == got["kg_to_peer"]
+    assert nearly(got["kg_to_peer"], 200 * 28)
     assert got["kg_expected"] == kg(150 * 28)  # half of 300, which is less than 200
-    assert got["cost_change_to_peer_gbp"] == Decimal("-400.00")  # 200 × £2, nothing in their place
-    assert (line(found, "T1", "P2")["kg_to_peer"], line(found, "T1", "P2")["gate_reason"]) == (
-        kg(0), "at or below the peers' lower quartile",
-    )  # fmt: skip
+    assert nearly(-got["cost_change_to_peer_gbp"], 200 * 2)  # nothing in their place, in £ at least
+    assert got["caveats"].endswith("such as a preventer, has carbon of its own and is not subtracted.")
+    # the others stand at the quartile: of their 100 some 7 are left open by counts this small
+    assert float(line(found, "T1", "P2")["kg_to_peer"]) < 0.08 * 100 * 28
 
 
 def test_over_use_counts_the_smaller_excess_where_list_sizes_are_known():
@@ -120,9 +122,19 @@ def test_over_use_counts_the_smaller_excess_where_list_sizes_are_known():
     )  # fmt: skip
     members = practices("P1", "P2", "P3", "P4", patients=[2500, 1000, 1000, 1000])
     found = lines([r, per_list], rows, members)
-    assert line(found, "T1")["kg_to_peer"] == kg(200 * 28)
-    # 100 a thousand is the quartile: 300 - 0.1 × 2500 = 50 stand above by volume
-    assert line(found, "T2")["kg_to_peer"] == kg(50 * 28)
+    assert nearly(line(found, "T1")["kg_to_peer"], 200 * 28)
+    # 100 a thousand is the quartile: 300 - 0.1 × 2500 = 50 stand above by volume; of four practices that is no more
+    # than chance allows
+    assert (line(found, "T2")["kg_to_peer"], line(found, "T2")["gate_reason"]) == (
+        kg(0), "practices differ no more than chance allows",
+    )  # fmt: skip
+    more = rows.with_columns(pl.col("devices") * 10, pl.col("items") * 10)
+    tenfold = lines([r, per_list], more, members.with_columns(pl.col("patients") * 10))
+    assert nearly(line(tenfold, "T2")["kg_to_peer"], 500 * 28, within=0.1)
+    # people on the asthma register stand before the list where they are known: 100, 100, 100 and 100 a thousand of them
+    register = members.with_columns(asthma_people=pl.Series([30000.0, 10000.0, 10000.0, 10000.0]))
+    adjusted = line(lines([per_list], more, register), "T2")
+    assert (adjusted["kg_to_peer"], adjusted["why_no_claim"]) == (kg(0), "practices differ no more than chance allows")
 
 
 def test_a_refill_saves_the_body_and_keeps_its_own_pair():
@@ -141,11 +153,12 @@ def test_a_saving_that_the_source_states_takes_the_place_of_factors_and_of_draws
         saving={"kg_low": 0.4, "kg_co2e": 0.5, "kg_high": 0.6, "source": "a life cycle study"},
     )  # fmt: skip
     draws = pl.LazyFrame({"bnf_code": ["0301020Q0BBACAC", "0301020Q0BBADAE"], "draw": [0, 0], "kg": [0.8, 0.7]})
-    for drawn in (None, draws):
-        got = line(
-            lines([r], footprint("practice_code | bnf_code | devices\nP1 | 0301020Q0BBACAC | 200"), draws=drawn), "X1"
-        )
-        assert [got[f"kg_theoretical{e}"] for e in ("_low", "", "_high")] == [kg(80), kg(100), kg(120)]
+    rows = footprint("practice_code | bnf_code | devices\nP1 | 0301020Q0BBACAC | 200")
+    got = line(lines([r], rows), "X1")
+    assert [got[f"kg_theoretical{e}"] for e in ("_low", "", "_high")] == [kg(80), kg(100), kg(120)]
+    got = line(lines([r], rows, draws=draws), "X1")  # one draw, and it is between the ends that the source states
+    assert got["kg_theoretical"] == kg(100)
+    assert kg(80) < got["kg_theoretical_low"] < got["kg_theoretical_high"] < kg(120)
     assert got["rank_stability"] == 1.0
 
 
@@ -219,7 +232,8 @@ def test_a_share_agreed_locally_takes_the_place_of_the_rules():
     got = line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0.25}), "X1")
     assert (got["kg_expected"], got["achievable_share"]) == (kg(100 * 16), 0.25)
     assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0}), "X1")["kg_expected"] == kg(0)
-    assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 1}), "X1")["kg_expected"] == kg(400 * 16)
+    whole = line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 1}), "X1")
+    assert whole["kg_expected"] == whole["kg_to_peer"] < kg(400 * 16)  # no more than the peers reach
     with pytest.raises(InputError, match=r"X1 = -0\.1"):
         lines([r], FOUR, MEMBERS, achievable_shares={"X1": -0.1})
     with pytest.raises(InputError, match="X1 = 25"):
@@ -265,15 +279,16 @@ def test_rules_on_the_same_inhaler_share_it_out_and_over_use_comes_first():
     switch = rule()
     dpi = rule(id="X2", order=22, to={"words": "Easyhaler", "codes": [EASYHALER]})
     found = lines([over_use(), switch, dpi], rows, practices("P1", "P2", "P3", "P4"))
-    # 200 needless inhalers save all 28 kg; the other 100 go to the DPI (27.4 kg), which leaves the brand switch none
-    assert line(found, "T1")["kg_theoretical_counted"] == kg(200 * 28)
-    assert line(found, "X2")["kg_theoretical_counted"] == kg(100 * 27.4)
+    # some 200 needless inhalers save all 28 kg; the others go to the DPI (27.4 kg), which leaves the brand switch none
+    counted = line(found, "T1")["kg_theoretical_counted"]
+    assert nearly(counted, 200 * 28)
+    of_dpi = (300 - float(counted) / 28) * 27.4
+    assert float(line(found, "X2")["kg_theoretical_counted"]) == pytest.approx(of_dpi)
     assert line(found, "X1")["kg_theoretical_counted"] == kg(0)
     assert line(found, "X1")["kg_theoretical"] == kg(300 * 16)  # alone it would save this
-    totals = total_savings(found.lazy()).collect()
-    assert totals.row(by_predicate=pl.col("organisation_code") == "P1", named=True)["kg_theoretical_counted"] == kg(
-        8340
-    )
+    totals = total_savings(found.lazy(), None).collect()
+    union = totals.row(by_predicate=pl.col("organisation_code") == "P1", named=True)["kg_theoretical_counted"]
+    assert float(union) == pytest.approx(float(counted) + of_dpi)
 
 
 def test_alternatives_of_one_family_move_the_same_people_only_once():

@@ -110,3 +110,17 @@ def test_no_unit_is_counted_twice_and_no_rule_counts_more_than_it_claims(rows, s
         assert claims.filter((counted < -1e-9) | (counted > claimed + 1e-9)).is_empty()
         by_product = claims.group_by("practice_code", "from_code").agg(counted.sum())
         assert by_product.filter(counted > 1 + 1e-9).is_empty()
+
+
+@settings(max_examples=10, deadline=None)
+@given(world, shares)
+def test_what_is_expected_is_never_more_than_the_peers_reach_nor_that_than_all_of_it(rows, share):
+    found = lines(pack(share), drawn(rows), FIVE)
+    for more, less in (("theoretical", "to_peer"), ("to_peer", "expected"), ("theoretical", "expected")):
+        most, least = pl.col(f"kg_{more}"), pl.col(f"kg_{less}")
+        assert found.filter(least > most).is_empty()
+        assert found.filter(pl.col(f"kg_{less}_counted") > least + ROUNDING).is_empty()
+    # and so it adds up: nothing is expected of a practice that cannot be compared where others can
+    ordered = found.group_by("rule_id").agg(pl.col("kg_theoretical", "kg_to_peer", "kg_expected").sum())
+    is_compared = pl.col("kg_to_peer") > 0
+    assert ordered.filter(is_compared & (pl.col("kg_expected") > pl.col("kg_to_peer"))).is_empty()

@@ -69,14 +69,15 @@ def test_three_ways_to_rank():
 @pytest.mark.parametrize("rank_by", ["kg", "gbp_per_kg", "effort"])
 def test_over_use_comes_before_any_switch_however_the_reader_ranks(rank_by):
     others = "".join(
-        f"P{n} | {VENTOLIN} | 100 | 100\nP{n} | 0302000C0BPABBF | 100 | 1\nP{n} | 0302000K0BDABAM | 110 | 99\n"
+        f"P{n} | {VENTOLIN} | 10000 | 9000\nP{n} | 0302000C0BPABBF | 10000 | 9\nP{n} | 0302000N0BDAABJ | 5500 | 90000\n"
+        f"P{n} | 0302000K0BDABAM | 5500 | 4950\n"
         for n in (2, 3, 4)
     )
     rows = footprint(f"""
         practice_code | bnf_code        | devices | nic_gbp
-        P1            | {VENTOLIN}      | 110     | 100
-        P1            | 0302000C0BPABBF | 100     | 1
-        P1            | 0302000N0BDAABJ | 110     | 90000
+        P1            | {VENTOLIN}      | 11000   | 9000
+        P1            | 0302000C0BPABBF | 10000   | 9
+        P1            | 0302000N0BDAABJ | 11000   | 900000
 {others}""")
     dpi = rule(
         id="X2", family="227", effort="low", from_={"words": "Flutiform", "codes": ["0302000N0BDAABJ"]},
