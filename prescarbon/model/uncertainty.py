@@ -1,14 +1,19 @@
 """Shared factor draws → intervals of kilograms: one draw is one possible world, the same for every organisation.
 
 A factor's error does not differ by practice: if Ventolin's can holds more propellant than thought, it does so for
-all. So two practices move together, and a rank can be stable although both intervals are wide.
+all. So two practices move together, and a rank can be stable although both intervals are wide. An error has parts
+(table ERROR_PARTS), and parts of several factors may be one and the same: the method behind all pressurised inhalers.
+
+What does differ by practice is which brand its pharmacies supply. Such a part has a `local_spread`: in each world a
+practice stands about the place of all, with a draw of its own, so that sums over many practices average it out.
 
 Distribution. Between low and high, two triangular halves meet at the central value, each with half the probability:
-the central value is the median, low and high are the ends, and where low = central = high nothing is drawn. Factors
-with the same `shared_key` take the same position in every draw.
+the central value is the median, low and high are the ends, and where low = central = high nothing is drawn. With a
+local spread s, a practice is at the low end with probability s × (1 - p), at the high end with s × p, else where all
+are, at p (0–1): its mean is p and its variance s × p × (1 - p), so s is the intraclass correlation of practices.
 
-Seeds. The draws of a key come from PCG64 seeded by (seed, BLAKE2b of the key), so that they depend on neither the row
-order, nor the other factors, nor the organisations present.
+Seeds. The draws of a key come from PCG64 seeded by (seed, BLAKE2b of the key, with the practice where it is local), so
+that they depend on neither the row order, nor the other factors, nor the organisations present.
 """
 
 from collections.abc import Sequence
@@ -26,84 +31,83 @@ Floats = npt.NDArray[np.float64]
 
 PERCENTILES = (5, 95)  # docs/explanation/method.md: every printed interval
 GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
-ORGANISATIONS_AT_ONCE = 2_000  # bounds memory: 2,000 × 1,000 draws are 16 MB
+ORGANISATIONS_AT_ONCE = 500  # bounds memory: all of England's practices × 500 groups are 40 MB
+DRAWN = ("shared_key", "centre", "local_spread", "at")  # what takes one place in a world
 
 
 def draw_positions(keys: Sequence[str], seed: int, draws: int) -> Floats:
     """(key × draw) positions from -1 (the low end) over 0 (the central value) to 1 (the high end)."""
-    positions = np.empty((len(keys), draws))
-    for row, key in enumerate(keys):
-        digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
-        uniform = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).random(draws)
-        tail = 1 - np.sqrt(2 * np.minimum(uniform, 1 - uniform))
-        positions[row] = np.where(uniform < 0.5, -tail, tail)
-    return positions
+    uniform = _uniform(keys, seed, draws)
+    tail = 1 - np.sqrt(2 * np.minimum(uniform, 1 - uniform))
+    return np.asarray(np.where(uniform < 0.5, -tail, tail), dtype=np.float64)
 
 
-def draw_factors(factors: pl.LazyFrame, seed: int, draws: int = 1000) -> Floats:
-    """(factor × draw) kg a device, or a £, in the order of the rows.
+def draw_local_positions(everywhere: Floats, centre: Floats, spread: Floats, uniform: Floats) -> Floats:
+    """(practice × draw) positions of practices about the place of all.
 
-    factors  one row a factor: shared_key, kg_low, kg_co2e, kg_high; low ≤ central ≤ high
+    everywhere  (practice × draw) positions of all practices together
+    centre      (practice × 1) where the central value stands between the ends, 0–1
+    spread      (practice × 1) local spread, 0–1
+    uniform     (practice × draw) each practice's own draws, 0–1
+    """
+    place = centre + np.where(everywhere < 0, centre, 1 - centre) * everywhere
+    own = np.where(uniform < spread * (1 - place), 0.0, np.where(uniform >= 1 - spread * place, 1.0, place))
+    side = np.where(own < centre, centre, 1 - centre)
+    return np.divide(own - centre, side, out=np.zeros_like(own), where=side > 0)
+
+
+def draw_factors(factors: pl.LazyFrame, parts: pl.LazyFrame, seed: int, draws: int = 1000) -> Floats:
+    """(factor × draw) kg a device, or a £, in the order of the rows, as they are for all practices together.
+
+    factors  one row a factor: factor_id, kg_low, kg_co2e, kg_high; low ≤ central ≤ high
+    parts    table ERROR_PARTS; a factor that is not in it draws alone
     raises   InputError where a row is not in that order, or is null
     """
-    rows = factors.select("shared_key", *KILOGRAMS).collect()
+    rows = factors.select("factor_id", *KILOGRAMS).with_row_index("row").collect()
     low, central, high = (rows[k].cast(pl.Float64).to_numpy() for k in KILOGRAMS)
     if not np.all((low <= central) & (central <= high)):
         raise InputError("a factor is not low ≤ central ≤ high.", where="factor draws", remedy="Run reference check.")
-    keys, place = np.unique(rows["shared_key"].to_list(), return_inverse=True)
-    position = draw_positions([str(k) for k in keys], seed, draws)[place]
-    below, above = (central - low)[:, None], (high - central)[:, None]
-    return np.asarray(central[:, None] + np.where(position < 0, below, above) * position, dtype=np.float64)
+    moved = _moved(rows.lazy(), parts).select("row", "shared_key", "down", "up").sort("row", "shared_key").collect()
+    keys, column = np.unique(moved["shared_key"].to_list(), return_inverse=True)
+    below, above = np.zeros((2, rows.height, len(keys)))
+    place = moved["row"].to_numpy(), column
+    np.add.at(below, place, moved["down"].to_numpy())
+    np.add.at(above, place, moved["up"].to_numpy())
+    positions = draw_positions([str(k) for k in keys], seed, draws)
+    return np.asarray(central[:, None] + below @ np.minimum(positions, 0) + above @ np.maximum(positions, 0))
 
 
 def intervals_by(
-    footprint: pl.LazyFrame, factors: pl.LazyFrame, by: Sequence[str], seed: int, draws: int = 1000
+    footprint: pl.LazyFrame, parts: pl.LazyFrame, by: Sequence[str], seed: int, draws: int = 1000
 ) -> pl.LazyFrame:
     """One row for each value of `by` with the interval of its kilograms.
 
-    footprint  table FOOTPRINT, or any frame with the columns of `by`, factor_id and the three kilograms
-    factors    factor_id → shared_key: which factors move together; a factor that is not named draws alone
+    footprint  table FOOTPRINT, or any frame with practice_code, the columns of `by`, factor_id and the three kilograms
+    parts      table ERROR_PARTS; a factor that is not in it draws alone
     by         grouping columns; none gives one row for all
     returns    by…, kg_low, kg_co2e, kg_high, sorted by `by`. kg_co2e is the exact sum of the central values; low and
                high are the 5th and 95th percentile over the draws, to the gram, and never on the wrong side of it;
                null where no row has a factor
     method     A row's kilograms at a position are central + position × (its distance to low or high), so the sums
-               over rows that share a key are all that is needed, whatever the factor's unit or its dates.
+               over rows that take the same place are all that is needed, whatever the factor's unit or its dates.
     """
     names = list(by)
-    keys = factors.select("factor_id", "shared_key").unique()
-    rows = (
-        footprint.select(*names, "factor_id", *KILOGRAMS)
-        .join(keys, on="factor_id", how="left", validate="m:1")
-        .with_columns(pl.coalesce("shared_key", "factor_id", pl.lit("")).alias("shared_key"))
-        .group_by(*names, "shared_key")
-        .agg(pl.col(KILOGRAMS).sum(), pl.col("kg_co2e").count().alias("known"))
-        .sort(*names, "shared_key", nulls_last=True)
-        .collect()
-    )
-    if rows.is_empty():
-        return rows.lazy().select(*names, *(pl.col(k).cast(KG) for k in KILOGRAMS))
-    groups = rows.select(names).unique(maintain_order=True) if names else pl.DataFrame({"all": [True]})
-    at = (
-        rows.with_columns(pl.struct(names).rle_id().alias("at"))["at"].to_numpy() if names else np.zeros(len(rows), int)
-    )
-    shared, column = np.unique(rows["shared_key"].to_list(), return_inverse=True)
-    low, central, high = (rows[k].cast(pl.Float64).to_numpy() for k in KILOGRAMS)
-    below, above = np.zeros((2, len(groups), len(shared)))
-    below[at, column], above[at, column] = central - low, high - central
-    positions = draw_positions([str(k) for k in shared], seed, draws)
-    down, up = np.minimum(positions, 0), np.maximum(positions, 0)
+    sums = _sums(footprint, parts, names)
+    if sums.is_empty():
+        return sums.lazy().select(*names, *(pl.col(k).cast(KG) for k in KILOGRAMS))
+    groups = sums.select(names).unique(maintain_order=True) if names else pl.DataFrame({"all": [True]})
+    totals = sums.group_by("group", maintain_order=True).agg(pl.col("kg_co2e", "known").sum())
+    order = ("group", *DRAWN, "down", "up")
+    moved = _moved(sums.lazy(), parts).select(order).sort(order, nulls_last=True).collect()
+    starts = range(0, len(groups), ORGANISATIONS_AT_ONCE)
     ends = [
-        _interval(
-            below[start : start + ORGANISATIONS_AT_ONCE] @ down + above[start : start + ORGANISATIONS_AT_ONCE] @ up
-        )
-        for start in range(0, len(groups), ORGANISATIONS_AT_ONCE)
+        _interval(moved.filter(pl.col("group").is_between(s, s + ORGANISATIONS_AT_ONCE - 1)), seed, draws)
+        for s in starts
     ]
-    sums = rows.with_columns(at=pl.Series(at)).group_by("at", maintain_order=True).agg(pl.col("kg_co2e", "known").sum())
-    exact = sums["kg_co2e"].cast(KG)
     offsets = (pl.Series(np.concatenate([end[side] for end in ends])).round(GRAM).cast(KG) for side in (0, 1))
+    exact = totals["kg_co2e"].cast(KG)
     kilograms = pl.DataFrame(
-        [exact, *(o.alias(n) for o, n in zip(offsets, ("down", "up"), strict=True)), sums["known"]]
+        [exact, *(o.alias(n) for o, n in zip(offsets, ("down", "up"), strict=True)), totals["known"]]
     )
     is_known = pl.col("known") > 0
     return (
@@ -118,6 +122,60 @@ def intervals_by(
     )
 
 
-def _interval(worlds: Floats) -> tuple[Floats, Floats]:
-    low, high = np.percentile(worlds, PERCENTILES, axis=1)
+def _sums(footprint: pl.LazyFrame, parts: pl.LazyFrame, names: list[str]) -> pl.DataFrame:
+    """group, names…, factor_id, at (the practice, where its factor is drawn locally), the exact kilograms, known; sorted."""
+    local = parts.filter(pl.col("local_spread").is_not_null()).select("factor_id", is_local=pl.lit(True)).unique()
+    sums = (
+        footprint.select(*dict.fromkeys([*names, "practice_code", "factor_id", *KILOGRAMS]))
+        .join(local, on="factor_id", how="left", validate="m:1")
+        .group_by(*names, "factor_id", at=pl.when("is_local").then("practice_code"))
+        .agg(pl.col(KILOGRAMS).sum(), pl.col("kg_co2e").count().alias("known"))
+        .sort(*names, "factor_id", "at", nulls_last=True)
+        .collect()
+    )
+    return sums.with_columns(group=pl.struct(names).rle_id() if names else pl.lit(0, pl.UInt32))
+
+
+def _moved(rows: pl.LazyFrame, parts: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows for each part of their factor's error, plus down and up: how far it moves them, in kg."""
+    low, central, high = (pl.col(k).cast(pl.Float64) for k in KILOGRAMS)
+    return rows.join(parts, on="factor_id", how="left").with_columns(
+        shared_key=pl.coalesce("shared_key", "factor_id", pl.lit("")),
+        down=(central - low) * pl.col("below").fill_null(1.0),
+        up=(high - central) * pl.col("above").fill_null(1.0),
+        **({"at": pl.when(pl.col("local_spread").is_not_null()).then("at")} if "at" in rows.collect_schema() else {}),
+    )
+
+
+def _interval(moved: pl.DataFrame, seed: int, draws: int) -> tuple[Floats, Floats]:
+    """Low and high of each group of `moved`, as distances from its central value."""
+    drawn = moved.select(DRAWN).unique().sort(DRAWN, nulls_last=True).with_row_index("column")
+    place = moved.join(drawn, on=DRAWN, how="left", nulls_equal=True, maintain_order="left")
+    at = (moved["group"] - moved["group"][0]).to_numpy(), place["column"].to_numpy()
+    below, above = np.zeros((2, int(at[0][-1]) + 1, drawn.height))
+    np.add.at(below, at, moved["down"].to_numpy())
+    np.add.at(above, at, moved["up"].to_numpy())
+    positions = _positions(drawn, seed, draws)
+    low, high = np.percentile(below @ np.minimum(positions, 0) + above @ np.maximum(positions, 0), PERCENTILES, axis=1)
     return low, high
+
+
+def _positions(drawn: pl.DataFrame, seed: int, draws: int) -> Floats:
+    """(row × draw) positions of what is drawn: of all practices, or of one about those."""
+    keys, place = np.unique(drawn["shared_key"].to_list(), return_inverse=True)
+    positions = draw_positions([str(k) for k in keys], seed, draws)[place]
+    is_local = drawn["at"].is_not_null().to_numpy()
+    local = drawn.filter(pl.col("at").is_not_null())
+    own = local.select(pl.format("{} at {}", "shared_key", "at")).to_series().to_list()
+    centre, spread = (local[c].to_numpy()[:, None] for c in ("centre", "local_spread"))
+    positions[is_local] = draw_local_positions(positions[is_local], centre, spread, _uniform(own, seed, draws))
+    return positions
+
+
+def _uniform(keys: Sequence[str], seed: int, draws: int) -> Floats:
+    """(key × draw) uniform draws from 0 to 1, those of a key by its own seed."""
+    uniform = np.empty((len(keys), draws))
+    for row, key in enumerate(keys):
+        digest = int.from_bytes(blake2b(key.encode(), digest_size=16).digest(), "big")
+        uniform[row] = np.random.Generator(np.random.PCG64([seed % 2**64, digest])).random(draws)
+    return uniform

@@ -123,7 +123,12 @@ class Evidence:
 
     def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
-        return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
+        return intervals_by(rows, self.error_parts.lazy(), by, self.config.seed, self.config.draws).collect()
+
+    @cached_property
+    def error_parts(self) -> pl.DataFrame:
+        """Table ERROR_PARTS of this run's factors."""
+        return self.reference.error_parts(self.config.gwp_basis, self.config.brand_mix).collect()
 
     @cached_property
     def coverage(self) -> tuple[dict[str, Any], ...]:

@@ -17,6 +17,7 @@ from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference.cells import Row, schema_of
 from prescarbon.reference.documents import Document, content_of
+from prescarbon.reference.error_parts import ambiguous_names, parts_of
 from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow, SpendRow
 from prescarbon.reference.files import Files, find_reference
 from prescarbon.reference.local import (
@@ -263,11 +264,6 @@ class Reference:
         return self._rows("factors/inhalers.csv").lazy()
 
     @cached_property
-    def shared_keys(self) -> pl.LazyFrame:
-        """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
-        return factors_.shared_keys_of(self.components)
-
-    @cached_property
     def set_files(self) -> Mapping[str, Path]:
         """Name → file of every published and imported set."""
         published = sorted((self.root / "factors" / "published").glob("*.csv"))
@@ -299,10 +295,29 @@ class Reference:
             return self._published(factor_set)
         single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
         refuse(factors_.missing_gwp(self.sheet("factors/inhalers.csv"), self.gwp100), DefinitionError, REMEDY)
-        mix = self._rows("factors/brand-mix.csv")
         unmixable = factors_.unmixable(self.sheet("factors/brand-mix.csv"), self._rows("factors/inhalers.csv"))
         refuse(unmixable, DefinitionError, REMEDY)
-        return FACTORS.admit(pl.concat([single, factors_.mixes(mix.lazy(), single, gwp_basis, brand_mix or {})]))
+        return FACTORS.admit(pl.concat([single, factors_.mixes(self._mix(brand_mix), single, gwp_basis)]))
+
+    def error_parts(self, gwp_basis: str = "AR6", brand_mix: Mapping[str, float] | None = None) -> pl.LazyFrame:
+        """Table ERROR_PARTS: what the errors of the harmonised factors are made of; the other sets' draw alone.
+
+        Raises:
+            DefinitionError: a factor_id stands for two factors, or a wrong file of ours.
+        """
+        factors = self.factors(HARMONISED, gwp_basis, brand_mix)
+        named = ("factors/inhalers.csv", "factors/brand-mix.csv")
+        refuse([f for name in named for f in ambiguous_names(self.sheet(name))], DefinitionError, REMEDY)
+        gwp = factors_.gwp_under(self.gwp100, gwp_basis)
+        return parts_of(self.components, self._mix(brand_mix), factors, gwp)
+
+    def brand_ends(self, gwp_basis: str = "AR6") -> pl.LazyFrame:
+        """key, valid_from, valid_to, kg_small, kg_large: one device of a generic, were it all of one brand or the other."""
+        single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
+        return factors_.brand_ends(self._mix(None), single)
+
+    def _mix(self, own: Mapping[str, float] | None) -> pl.LazyFrame:
+        return factors_.with_own_shares(self._rows("factors/brand-mix.csv").lazy(), own or {})
 
     def _published(self, name: str) -> pl.LazyFrame:
         if name not in self.set_files:

@@ -66,7 +66,7 @@ def world(real: Path) -> World:
     members = pl.LazyFrame({"practice_code": list(LISTS), "patients": list(LISTS.values()), "everyone": ["all"] * 4})
     options = OpportunityOptions(
         period_start=date(2017, 9, 1), period_end=LAST, read_on=date(2026, 11, 1), guards=switches.guards,
-        draws=tabulate_draws(factors, reference.shared_keys, month=LAST, seed=1, draws=200),
+        draws=tabulate_draws(factors, reference.error_parts(), month=LAST, seed=1, draws=200),
     )  # fmt: skip
     volumes = sum_volumes(footprint, options).collect().lazy()
     claims = claim_units(

@@ -46,7 +46,7 @@ def test_kilograms_of_a_level_are_the_exact_sums_of_its_members(evidence, level,
 def test_the_interval_of_the_whole_is_drawn_from_its_own_rows(evidence, part):
     """Not the sum of the practices' ends: a factor that is wrong is wrong for all of them."""
     rows = evidence.footprint.lazy().filter(pl.col("month").is_in(evidence.period), PARTS[part])
-    config, keys = evidence.config, evidence.reference.shared_keys
+    config, keys = evidence.config, evidence.error_parts.lazy()
     by_hand = intervals_by(rows.with_columns(whole=pl.lit(1)), keys, ["whole"], config.seed, config.draws).collect()
     (found,) = evidence.kilograms.filter(level="group", part=part).select(KG).rows()
     assert [float(kg) for kg in found] == pytest.approx([float(kg) for kg in by_hand.select(KG).row(0)], rel=1e-9)
