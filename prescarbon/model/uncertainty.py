@@ -28,6 +28,7 @@ from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.schema import KG
 
 Floats = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.str_]
 
 PERCENTILES = (5, 95)  # docs/explanation/method.md: every printed interval
 GRAM = 3  # decimals of a kg: BLAS may differ in the last bits between machines
@@ -99,10 +100,12 @@ def intervals_by(
     totals = sums.group_by("group", maintain_order=True).agg(pl.col("kg_co2e", "known").sum())
     order = ("group", *DRAWN, "down", "up")
     moved = _moved(sums.lazy(), parts).select(order).sort(order, nulls_last=True).collect()
-    starts = range(0, len(groups), ORGANISATIONS_AT_ONCE)
+    keys = np.unique(moved["shared_key"].to_list())
+    everywhere = draw_positions([str(k) for k in keys], seed, draws)
+    starts = np.searchsorted(moved["group"].to_numpy(), np.arange(0, len(groups), ORGANISATIONS_AT_ONCE)).tolist()
     ends = [
-        _interval(moved.filter(pl.col("group").is_between(s, s + ORGANISATIONS_AT_ONCE - 1)), seed, draws)
-        for s in starts
+        _interval(moved[start:end], keys, everywhere, seed)
+        for start, end in zip(starts, [*starts[1:], moved.height], strict=True)
     ]
     offsets = (pl.Series(np.concatenate([end[side] for end in ends])).round(GRAM).cast(KG) for side in (0, 1))
     exact = totals["kg_co2e"].cast(KG)
@@ -147,29 +150,27 @@ def _moved(rows: pl.LazyFrame, parts: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _interval(moved: pl.DataFrame, seed: int, draws: int) -> tuple[Floats, Floats]:
-    """Low and high of each group of `moved`, as distances from its central value."""
+def _interval(moved: pl.DataFrame, keys: Keys, everywhere: Floats, seed: int) -> tuple[Floats, Floats]:
+    """Low and high of each group of `moved`, as distances from its central value.
+
+    everywhere  (key × draw) positions of all practices together, in the order of the keys
+    """
     drawn = moved.select(DRAWN).unique().sort(DRAWN, nulls_last=True).with_row_index("column")
     place = moved.join(drawn, on=DRAWN, how="left", nulls_equal=True, maintain_order="left")
     at = (moved["group"] - moved["group"][0]).to_numpy(), place["column"].to_numpy()
     below, above = np.zeros((2, int(at[0][-1]) + 1, drawn.height))
     np.add.at(below, at, moved["down"].to_numpy())
     np.add.at(above, at, moved["up"].to_numpy())
-    positions = _positions(drawn, seed, draws)
-    low, high = np.percentile(below @ np.minimum(positions, 0) + above @ np.maximum(positions, 0), PERCENTILES, axis=1)
-    return low, high
-
-
-def _positions(drawn: pl.DataFrame, seed: int, draws: int) -> Floats:
-    """(row × draw) positions of what is drawn: of all practices, or of one about those."""
-    keys, place = np.unique(drawn["shared_key"].to_list(), return_inverse=True)
-    positions = draw_positions([str(k) for k in keys], seed, draws)[place]
-    is_local = drawn["at"].is_not_null().to_numpy()
-    local = drawn.filter(pl.col("at").is_not_null())
+    positions = everywhere[np.searchsorted(keys, drawn["shared_key"].to_list())]
+    is_local = drawn["at"].is_not_null()
+    local = drawn.filter(is_local)
     own = local.select(pl.format("{} at {}", "shared_key", "at")).to_series().to_list()
     centre, spread = (local[c].to_numpy()[:, None] for c in ("centre", "local_spread"))
-    positions[is_local] = draw_local_positions(positions[is_local], centre, spread, _uniform(own, seed, draws))
-    return positions
+    uniform = _uniform(own, seed, everywhere.shape[1])
+    mask = is_local.to_numpy()
+    positions[mask] = draw_local_positions(positions[mask], centre, spread, uniform)
+    low, high = np.percentile(below @ np.minimum(positions, 0) + above @ np.maximum(positions, 0), PERCENTILES, axis=1)
+    return low, high
 
 
 def _uniform(keys: Sequence[str], seed: int, draws: int) -> Floats:
