@@ -24,7 +24,7 @@ def rows(home: Path, *words: object) -> list[dict]:
 
 
 def test_a_trend_has_limits_from_the_first_two_years_and_a_rolling_level(home):
-    found = rows(home, "trend", "kg_per_inhaler", "--level", "icb")
+    found = rows(home, "trend", "spacers_per_pmdi", "--level", "icb")
     assert len(found) == 26
     assert all(r["lower"] < r["centre"] < r["upper"] for r in found)
     assert [r["rolling_value"] is None for r in found] == [True] * 11 + [False] * 15
@@ -41,6 +41,18 @@ def test_known_breaks_are_marked_on_their_month(home):
     found = rows(home, "trend", "saba", "--level", "icb")
     marked = {r["month"]: r["break_words"] for r in found if r["break_words"]}
     assert set(marked) == {"2024-01-01", "2025-01-01", "2026-01-01"}
+
+
+def test_limits_start_anew_where_the_mix_assumed_for_a_generic_changes(home):
+    """December 2023 to December 2024, and from January 2025: a step of the assumption is no signal."""
+    found = rows(home, "trend", "kg_per_inhaler", "--level", "icb")
+    before, after = found[:13], found[13:]
+    assert after[0]["month"] == "2025-01-01"
+    assert "a step of ours, not of prescribing" in after[0]["break_words"]
+    for part in (before, after):
+        mean = sum(r["value"] for r in part) / 13
+        assert [r["centre"] for r in part] == [pytest.approx(mean)] * 13
+    assert before[0]["centre"] > after[0]["centre"] + 0.5  # 23.1 to 19.1 kg for each generic inhaler
 
 
 def test_a_sum_is_judged_per_dispensing_day(home):
