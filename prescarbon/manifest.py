@@ -15,6 +15,8 @@ from prescarbon import __version__
 class RunManifest:
     """The run manifest of design.md; JSON keys are the field names. Holds no clock: same inputs, same bytes.
 
+    coverage_of_inhalers  over the period of the pages: items_with_a_factor (share of inhaler items), kg_by_product,
+                          kg_by_class, kg_by_brand_mix (shares of the inhalers' kg CO2e); null where there are none
     is_whole  false where the pack holds the pages of some practices or PCNs alone
     """
 
@@ -36,6 +38,7 @@ class RunManifest:
     nic_gbp_in_scope: Decimal
     coverage_by_method: tuple[Mapping[str, Any], ...]
     is_synthetic: bool
+    coverage_of_inhalers: Mapping[str, float | None] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     other_inputs: tuple[Mapping[str, Any], ...] = ()
     kg_by_month: tuple[Mapping[str, Any], ...] = ()

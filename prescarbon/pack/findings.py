@@ -18,6 +18,7 @@ from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
 from prescarbon.pipeline.series import chosen_measures, monthly_values, signals_of
 from prescarbon.reference.wording import Wording
+from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together, action_from, together_from
 from prescarbon.tables.organisations import GROUP
@@ -37,6 +38,7 @@ class Told:
     together: Together | None
     change: Change | None
     signals: tuple[SignalPoint, ...]
+    footing: Footing | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Findings:
             together=self._together.get((level, code)),
             change=self._changes.get((level, code)),
             signals=self._signals.get((level, code), ()),
+            footing=self._footing.get((level, code)),
         )
 
     def kilograms(self, level: str, code: str, part: str) -> Interval | None:
@@ -97,6 +100,10 @@ class Findings:
     def _kilograms(self) -> dict[tuple[str, str, str], Interval]:
         known = self.evidence.kilograms.drop_nulls("kg_co2e").with_columns(pl.col("level").cast(pl.String))
         return {(level, code, part): Interval(*map(float, kg)) for level, code, part, *kg in known.iter_rows()}
+
+    @cached_property
+    def _footing(self) -> dict[tuple[str, str], Footing]:
+        return {(r["level"], r["organisation_code"]): footing_from(r) for r in self.evidence.footing.to_dicts()}
 
     @cached_property
     def _prepared(self) -> tuple[Prepared, Prepared | None]:

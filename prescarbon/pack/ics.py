@@ -40,6 +40,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         actions=told.actions,
         drafts_held_back=told.drafts_held_back,
         together=told.together,
+        footing=told.footing,
         change=told.change,
         gases=gases(evidence, findings.words),
         coverage=evidence.coverage,

@@ -13,17 +13,20 @@ from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
 from prescarbon.model.activity import IS_INHALER, presentation_names
+from prescarbon.model.footing import rest_on
 from prescarbon.model.footprint import base_prices
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import list_sizes_for, practices_in_force
+from prescarbon.model.sums import known_sum
 from prescarbon.model.uncertainty import intervals_by
 from prescarbon.pipeline.data_notes import check_coverage, disagreements, not_held, unknown_codes
 from prescarbon.pipeline.footprint import footprint_of, kg_by_month, prescribing_of, reduce_and_read, run_factors
 from prescarbon.pipeline.inputs import other_inputs
-from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month
+from prescarbon.pipeline.memberships import ALL_LEVELS, SCOPE, members_now, members_of, memberships_by_month
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
+from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
 from prescarbon.tables.organisations import GROUP
@@ -131,6 +134,22 @@ class Evidence:
         return self.reference.error_parts(self.config.gwp_basis, self.config.brand_mix).collect()
 
     @cached_property
+    def footing(self) -> pl.DataFrame:
+        """level, organisation_code and the sums of `rest_on` over the period; members are those of the last month."""
+        now = self.footprint.lazy().filter(pl.col("month").is_in(self.period))
+        rests = rest_on(now, self.reference.brand_ends(self.config.gwp_basis))
+        members = members_now(self.practices, self.reference.places, ALL_LEVELS)
+        summed = rests.join(members, on="practice_code").drop("practice_code").group_by("level", "organisation_code")
+        return (
+            summed.agg(known_sum("kg_co2e"), pl.exclude("kg_co2e").sum()).sort("level", "organisation_code").collect()
+        )
+
+    def footing_of(self, level: str, organisation: str) -> Footing | None:
+        """What the inhalers' kilograms of one organisation rest on; None where it has no inhaler in the period."""
+        rows = self.footing.filter(pl.col("level") == level, pl.col("organisation_code") == organisation).to_dicts()
+        return footing_from(rows[0]) if rows else None
+
+    @cached_property
     def coverage(self) -> tuple[dict[str, Any], ...]:
         """Items, £ and kg CO2e by method, in the order of the evidence."""
         by_method = self.footprint.group_by("method").agg(
@@ -172,6 +191,7 @@ class Evidence:
             rows_in_scope=int(self.footprint["rows"].sum()),
             nic_gbp_in_scope=Decimal(self.footprint["nic_gbp"].sum() or 0),
             coverage_by_method=self.coverage,
+            coverage_of_inhalers=whole.shares if (whole := self.footing_of(GROUP, SCOPE)) else {},
             is_synthetic=self.is_synthetic,
             kg_by_month=self.kg_by_month,
             warnings=self.warnings,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, Series, Together
 
@@ -50,6 +51,7 @@ class IcsPage:
     months: tuple[Mapping[str, Any], ...]
     published: tuple[Mapping[str, Any], ...] = ()
     together: Together | None = None
+    footing: Footing | None = None
 
     @property
     def series_months(self) -> tuple[date, ...]:

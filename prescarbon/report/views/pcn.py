@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together
 from prescarbon.report.views.practice import PracticePage
 
@@ -28,3 +29,4 @@ class PcnPage:
     signals: tuple[SignalPoint, ...]
     digest: tuple[Digest, ...]
     together: Together | None = None
+    footing: Footing | None = None

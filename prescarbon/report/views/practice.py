@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Strip, Together
 
@@ -96,6 +97,7 @@ class PracticePage(PracticeFigures):
     actions: tuple[Action, ...] = ()
     drafts_held_back: int = 0
     together: Together | None = None
+    footing: Footing | None = None
     change: Change | None = None
     signals: tuple[SignalPoint, ...] = ()
     went_well: tuple[str, ...] = ()
