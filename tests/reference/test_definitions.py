@@ -102,6 +102,12 @@ def test_a_mix_that_a_user_states_is_known_so_only_the_brands_errors_are_left():
     assert "generic-salbutamol-pmdi-2025" in parts["factor_id"].to_list()  # the other generic code is as shipped
 
 
+def test_the_ends_of_a_mix_are_its_brands_by_themselves():
+    ends = read_reference().brand_ends().filter(pl.col("key") == GENERIC).collect()
+    assert ends.height == 3  # a row a period
+    assert set(ends.select("kg_small", "kg_large").rows()) == {(kg(SALAMOL)[1], kg(VENTOLIN)[1])}
+
+
 @pytest.mark.parametrize("basis", ["AR4", "AR5", "AR6"])
 def test_the_parts_of_an_error_add_up_to_it(basis):
     """A mix's range is none to all of either brand, which is as wide as its parts, or wider."""
