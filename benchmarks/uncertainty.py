@@ -1,4 +1,4 @@
-"""Times the shared draws: 90 practices × 600 products × 1,000 draws, and XmR of 106 areas × 61 months.
+"""Times the shared draws: 90 practices × 600 products × 1,000 draws, one product in ten drawn locally, and XmR of 106 areas × 61 months.
 
 Run: python benchmarks/uncertainty.py
 """
@@ -12,6 +12,7 @@ import polars as pl
 
 from prescarbon.model.measures.spc import find_signals
 from prescarbon.model.uncertainty import draw_factors, intervals_by
+from prescarbon.tables.products import ERROR_PARTS
 from prescarbon.tables.schema import KG
 
 PRACTICES, PRODUCTS, DRAWS = 90, 600, 1000
@@ -28,11 +29,11 @@ def best_of(times: int, task: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Footprint rows and factors of no real practice."""
+def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFrame, pl.LazyFrame]:
+    """Footprint rows, factors and parts of their errors, of no real practice."""
     central = rng.uniform(0.5, 40, PRODUCTS)
     names = [f"product {i:03}" for i in range(PRODUCTS)]
-    factors = pl.DataFrame({"factor_id": names, "shared_key": names, "kg_co2e": central}).with_columns(
+    factors = pl.DataFrame({"factor_id": names, "kg_co2e": central}).with_columns(
         kg_low=pl.col("kg_co2e") * 0.8, kg_high=pl.col("kg_co2e") * 1.3
     )
     devices = rng.integers(0, 200, (PRACTICES, PRODUCTS)).astype(float)
@@ -44,22 +45,26 @@ def made_up_footprint(rng: np.random.Generator) -> tuple[pl.LazyFrame, pl.LazyFr
         }
     ).join(factors, on="factor_id")
     footprint = rows.with_columns((pl.col("kg_low", "kg_co2e", "kg_high") * pl.col("devices")).round(6).cast(KG))
-    return footprint.lazy(), factors.lazy()
+    local = pl.int_range(pl.len()) % 10 == 0
+    parts = pl.LazyFrame({"factor_id": names, "shared_key": names, "below": 1.0, "above": 1.0}).with_columns(
+        centre=pl.when(local).then(0.4), local_spread=pl.when(local).then(0.5)
+    )
+    return footprint.lazy(), factors.lazy(), ERROR_PARTS.admit(parts)
 
 
 def main() -> None:
     """Print one line a task."""
     rng = np.random.default_rng(1)
-    footprint, factors = made_up_footprint(rng)
+    footprint, factors, parts = made_up_footprint(rng)
     months = pl.date_range(date(2020, 12, 1), date(2025, 12, 1), "1mo", eager=True).alias("month")
     areas = pl.DataFrame({"organisation_code": [f"A{i:03}" for i in range(AREAS)]})
     series = areas.join(months.to_frame(), how="cross").with_columns(
         value=pl.Series(rng.normal(100, 5, AREAS * MONTHS))
     )
     tasks: dict[str, Callable[[], object]] = {
-        f"draws, {PRODUCTS} factors × {DRAWS}": lambda: draw_factors(factors, 1, DRAWS),
+        f"draws, {PRODUCTS} factors × {DRAWS}": lambda: draw_factors(factors, parts, 1, DRAWS),
         f"intervals, {PRACTICES} × {PRODUCTS} × {DRAWS}, from the footprint, draws included": lambda: intervals_by(
-            footprint, factors, ["practice_code"], 1, DRAWS
+            footprint, parts, ["practice_code"], 1, DRAWS
         ).collect(),
         f"XmR with four rules, {AREAS} areas × {MONTHS} months": lambda: find_signals(
             series.lazy(), by=["organisation_code"]

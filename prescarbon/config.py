@@ -126,7 +126,7 @@ class Config:
         "Address of the open data portal's API.", "https://opendata.nhsbsa.net/api/3/action"
     )
     brand_mix: Shares = _key(
-        "Generic BNF code → share (0–1) dispensed as the large-can brand; empty takes reference/factors/brand-mix.csv.",
+        "Generic BNF code → share (0–1) dispensed as the large-can brand, taken as known in all months; empty takes reference/factors/brand-mix.csv.",
         make=dict,
     )
     formulary: File | None = _key(

@@ -19,6 +19,8 @@ class RunManifest:
     nic_gbp_in_scope                the same of the scope
     rows_without_nic                rows in scope whose NIC is not in the data
     price_base                      the base period of the constant prices: ConstantPrices.as_manifest
+    coverage_of_inhalers            over the period of the pages: items_with_a_factor (share of inhaler items), kg_by_product,
+                                    kg_by_class, kg_by_brand_mix (shares of the inhalers' kg CO2e); null without inhalers
     is_whole                        false where the pack holds the pages of some practices or PCNs alone
     """
 
@@ -42,6 +44,7 @@ class RunManifest:
     is_synthetic: bool
     rows_without_nic: int = 0
     price_base: Mapping[str, Any] = field(default_factory=dict)
+    coverage_of_inhalers: Mapping[str, float | None] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     other_inputs: tuple[Mapping[str, Any], ...] = ()
     kg_by_month: tuple[Mapping[str, Any], ...] = ()

@@ -63,8 +63,14 @@ def report(
 def _report_pack(say: Say, pack: Pack, as_json: bool) -> None:
     for warning in pack.warnings:
         say.warn(warning)
-    told = {"folder": str(pack.folder), "index": str(pack.index), "pages": [str(p) for p in pack.pages]}
-    say.answer(told, lambda: f"{len(pack.pages)} practice pages; open {pack.index}", as_json=as_json)
+    told = {
+        "folder": str(pack.folder),
+        "index": str(pack.index),
+        "pages": [str(p) for p in pack.pages],
+        "coverage_of_inhalers": dict(pack.coverage),
+    }
+    lines = [*filter(None, [pack.coverage_words]), f"{len(pack.pages)} practice pages; open {pack.index}"]
+    say.answer(told, lambda: "\n".join(lines), as_json=as_json)
 
 
 @command(obeys=FIGURES)

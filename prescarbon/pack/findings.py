@@ -17,6 +17,7 @@ from prescarbon.pipeline.kpis import Kpis, held_against_targets
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
 from prescarbon.pipeline.series import Per1000, chosen_measures, monthly_values, per_1000, signals_of
 from prescarbon.reference.wording import Wording
+from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together, action_from, together_from
 from prescarbon.tables.organisations import GROUP, PLACE
@@ -37,6 +38,7 @@ class Told:
     signals: tuple[SignalPoint, ...]
     peers_words: str | None
     not_judged: str | None
+    footing: Footing | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Findings:
             signals=self._signals.get((level, code), ()),
             peers_words=next((r["peers_words"] for r in rows if r["rank_basis"] == "to_peer"), None),
             not_judged=self._not_judged.get((level, code)),
+            footing=self._footing.get((level, code)),
         )
 
     def kilograms(self, level: str, code: str, part: str) -> Interval | None:
@@ -109,6 +112,10 @@ class Findings:
     def _kilograms(self) -> dict[tuple[str, str, str], Interval]:
         known = self.evidence.kilograms.drop_nulls("kg_co2e").with_columns(pl.col("level").cast(pl.String))
         return {(level, code, part): Interval(*map(float, kg)) for level, code, part, *kg in known.iter_rows()}
+
+    @cached_property
+    def _footing(self) -> dict[tuple[str, str], Footing]:
+        return {(r["level"], r["organisation_code"]): footing_from(r) for r in self.evidence.footing.to_dicts()}
 
     @cached_property
     def _prepared(self) -> tuple[Prepared, Prepared | None]:
@@ -181,17 +188,17 @@ class Findings:
             for row in rows.filter(pl.col("months_compared") == after.length).to_dicts()
         }
 
-    def mix_fall(self, level: str, code: str) -> Interval | None:
+    def mix_fall(self, practice: str) -> Interval | None:
         """The fall of kilograms by mix between the two years (least, central, most), where chance does not explain it."""
-        return self._mix_falls.get((level, code))
+        return self._mix_falls.get(practice)
 
     @cached_property
-    def _mix_falls(self) -> dict[tuple[str, str], Interval]:
+    def _mix_falls(self) -> dict[str, Interval]:
         after = self.evidence.period
-        found = mix_falls(self.evidence, after.moved(-after.length, self.evidence.months), after, ["practice"])
+        found = mix_falls(self.evidence, after.moved(-after.length, self.evidence.months), after)
         return {
-            (level, code): Interval(*(-float(kg) for kg in (high, central, low)))
-            for level, code, low, central, high in found.iter_rows()
+            code: Interval(*(-float(kg) for kg in (high, central, low)))
+            for code, low, central, high in found.iter_rows()
         }
 
     @cached_property

@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,18 @@ INDEX, MANIFEST = "index.html", "manifest.json"
 
 @dataclass(frozen=True)
 class Pack:
-    """Where a run's report lies; `pages` are the practices' pages it wrote, in order of code."""
+    """Where a run's report lies; `pages` are the practices' pages it wrote, in order of code.
+
+    coverage        as the manifest's coverage_of_inhalers
+    coverage_words  the same as a sentence; empty where there is no inhaler
+    """
 
     folder: Path
     index: Path
     pages: tuple[Path, ...]
     warnings: tuple[str, ...]
+    coverage: Mapping[str, float | None] = field(default_factory=dict)
+    coverage_words: str = ""
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         together=told.together,
         peers_words=told.peers_words,
         not_judged=told.not_judged,
+        footing=told.footing,
         change=told.change,
         gases=gases(evidence, findings.words),
         coverage=evidence.coverage,

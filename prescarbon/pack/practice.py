@@ -22,7 +22,7 @@ def practice_pages(findings: Findings, figures: Sequence[PracticeFigures]) -> It
     for own in figures:
         told = findings.told("practice", own.practice_code)
         strips = tuple(_strip(b, own, findings) for b in beside)
-        well = tuple(_went_well(own, told.change, findings.mix_fall("practice", own.practice_code), strips, words))
+        well = tuple(_went_well(own, told.change, findings.mix_fall(own.practice_code), strips, words))
         yield PracticePage(**vars(own), **vars(told), strips=strips, went_well=well)
 
 

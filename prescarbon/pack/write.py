@@ -78,7 +78,9 @@ def write_report(
         if is_whole or read_manifest(final) is None:
             (draft / MANIFEST).write_text(replace(manifest, is_whole=is_whole).to_json(), "utf-8")
     pages = tuple(final / practice_address(page) for page in part.pages)
-    return Pack(final, final / "index.html", pages, evidence.warnings)
+    whole = evidence.footing_of(GROUP, SCOPE)
+    said = whole.coverage_words(views.findings.words["page"]) if whole else ""
+    return Pack(final, final / "index.html", pages, evidence.warnings, manifest.coverage_of_inhalers, said)
 
 
 @dataclass(frozen=True)

@@ -54,18 +54,20 @@ def split_between(
     return split(inhalers, [*by, "months_compared"], "before", "after").collect()
 
 
-def mix_falls(evidence: Evidence, before: Period, after: Period, levels: Sequence[str]) -> pl.DataFrame:
-    """level, organisation_code, kg_low, kg_co2e, kg_high of the mix effect, where it is a fall that chance does not explain.
+def mix_falls(evidence: Evidence, before: Period, after: Period) -> pl.DataFrame:
+    """organisation_code, kg_low, kg_co2e, kg_high of the mix effect of practices, where it is a fall that chance does not explain.
 
     Net of what replaced it: the effect is over all inhalers, those that came as well as those that went. Method: model/mix.py.
 
-    before, after  twelve months each, a year apart; an organisation that did not report whole in all of them has no row
+    before, after  twelve months each, a year apart; a practice that did not report in all of them has no row
     """
-    keys, members = ["level", "organisation_code"], evidence.members_as_now(levels)
+    keys, levels = ["organisation_code"], ["practice"]
+    members = evidence.members_as_now(levels)
     inhalers = evidence.footprint.lazy().filter(IS_INHALER & pl.col("month").is_in([*before.held, *after.held]))
     split = split_between(evidence, before, after, levels, by_product=True).lazy()
     parts = split.filter(pl.col("months_compared") == after.length)
-    drawn = evidence.intervals(mix_worlds(parts, inhalers, keys), keys)
+    worlds = mix_worlds(parts, inhalers, keys).with_columns(practice_code="organisation_code")
+    drawn = evidence.intervals(worlds, keys)
     period = pl.when(pl.col("month").is_in(after.held)).then(pl.lit("after")).otherwise(pl.lit("before"))
     rows = inhalers.with_columns(period=period, month_of_year=pl.col("month").dt.month()).join(
         members, on="practice_code"

@@ -19,6 +19,7 @@ from prescarbon.model.measures.comparison import (
 )
 from prescarbon.model.period import count_of
 from prescarbon.pipeline.evidence import Evidence, gather
+from prescarbon.pipeline.peers import practices_held
 from prescarbon.pipeline.series import chosen_measures
 from prescarbon.store.organisations import read_practice_traits
 from prescarbon.tables.schema import GATES
@@ -42,7 +43,7 @@ def _gated(evidence: Evidence, values: pl.LazyFrame) -> pl.LazyFrame:
     values   organisation_code (a practice), gate; months_held where the measure itself says how many
     returns  values plus gate_reason? and pcn?
     """
-    about = evidence.practices.join(evidence.practices_held, on="practice_code").lazy()
+    about = evidence.practices.join(practices_held(evidence), on="practice_code").lazy()
     known = about.select("is_gp", organisation_code="practice_code", pcn="pcn_code", held="months_held")
     months = pl.min_horizontal("held", *(c for c in values.collect_schema().names() if c == "months_held"))
     reason = (

@@ -11,7 +11,8 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
-from prescarbon.model.activity import IS_INHALER, presentation_names
+from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.footing import rest_on
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import MEMBERSHIPS, practices_in_force
@@ -19,7 +20,6 @@ from prescarbon.model.people import join_lists, list_sizes_for
 from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import date_successors, lines_of_successors
 from prescarbon.model.sums import known_sum
-from prescarbon.model.text import without_controls
 from prescarbon.model.uncertainty import intervals_by, shares_by
 from prescarbon.pipeline.data_notes import (
     check_coverage,
@@ -39,10 +39,19 @@ from prescarbon.pipeline.footprint import (
     run_factors,
 )
 from prescarbon.pipeline.inputs import other_inputs
-from prescarbon.pipeline.memberships import ALL_LEVELS, members_now, members_of, memberships_by_month, whole_months
+from prescarbon.pipeline.memberships import (
+    ALL_LEVELS,
+    SCOPE,
+    members_now,
+    members_of,
+    memberships_by_month,
+    whole_months,
+)
+from prescarbon.pipeline.names import names_of, practices_of
 from prescarbon.pipeline.prices import ConstantPrices, constant_prices
 from prescarbon.pipeline.scope import Scope, read_practices, resolve_scope, scope_with_rows
 from prescarbon.reference.definitions import Reference, reference_of
+from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
 from prescarbon.tables.organisations import GROUP
@@ -100,30 +109,6 @@ class Evidence:
     def with_rows(self) -> pl.LazyFrame:
         """practice_code, month of every row."""
         return self.footprint.lazy().select("practice_code", "month").unique()
-
-    @cached_property
-    def practices_held(self) -> pl.DataFrame:
-        """practice_code, is_gp, months_held: who may stand beside others, one row a practice.
-
-        A GP practice is one whose setting says so; where no organisation file tells any setting, one with a registered
-        list. months_held are the months of the period in which it has rows.
-        """
-        held = self.with_rows.filter(pl.col("month").is_in(self.period.held)).group_by("practice_code").len("held")
-        listed = self.list_sizes.lazy().drop_nulls("patients").select("practice_code", is_listed=True).unique()
-        setting = pl.col("setting").cast(pl.String)
-        is_told = (self.practices["setting"].cast(pl.String) != "not known").any()
-        return (
-            self.practices.lazy()
-            .select("practice_code", "setting")
-            .join(held, on="practice_code", how="left", validate="1:1")
-            .join(listed, on="practice_code", how="left", validate="1:1")
-            .select(
-                "practice_code",
-                is_gp=(setting == "GP practice") if is_told else pl.col("is_listed").fill_null(value=False),
-                months_held=pl.col("held").fill_null(0).cast(pl.Int64),
-            )
-            .collect()
-        )
 
     def period_of(self, level: str, code: str) -> Period:
         """The period as one organisation holds it: the months in which it reported whole."""
@@ -222,11 +207,32 @@ class Evidence:
 
     def intervals(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, kg_low, kg_co2e, kg_high: 5th to 95th percentile over the shared factor draws of this run."""
-        return intervals_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
+        return intervals_by(rows, self.error_parts.lazy(), by, self.config.seed, self.config.draws).collect()
+
+    @cached_property
+    def error_parts(self) -> pl.DataFrame:
+        """Table ERROR_PARTS of this run's factors."""
+        return self.reference.error_parts(self.config.gwp_basis, self.config.brand_mix).collect()
+
+    @cached_property
+    def footing(self) -> pl.DataFrame:
+        """level, organisation_code and the sums of `rest_on` over the period; members are those of the last month."""
+        now = self.footprint.lazy().filter(pl.col("month").is_in(self.period.held))
+        rests = rest_on(now, self.reference.brand_ends(self.config.gwp_basis))
+        members = members_now(self.practices, self.reference.places, ALL_LEVELS)
+        summed = rests.join(members, on="practice_code").drop("practice_code").group_by("level", "organisation_code")
+        return (
+            summed.agg(known_sum("kg_co2e"), pl.exclude("kg_co2e").sum()).sort("level", "organisation_code").collect()
+        )
+
+    def footing_of(self, level: str, organisation: str) -> Footing | None:
+        """What the inhalers' kilograms of one organisation rest on; None where it has no inhaler in the period."""
+        rows = self.footing.filter(pl.col("level") == level, pl.col("organisation_code") == organisation).to_dicts()
+        return footing_from(rows[0]) if rows else None
 
     def shares(self, rows: pl.LazyFrame, by: Sequence[str]) -> pl.DataFrame:
         """by…, share_low, share, share_high of kg after ÷ before over the same draws, for rows with `period`."""
-        return shares_by(rows, self.reference.shared_keys, by, self.config.seed, self.config.draws).collect()
+        return shares_by(rows, self.error_parts.lazy(), by, self.config.seed, self.config.draws).collect()
 
     @cached_property
     def coverage(self) -> tuple[dict[str, Any], ...]:
@@ -273,6 +279,7 @@ class Evidence:
             nic_gbp_in_scope=self.footprint.select(known_sum("nic_gbp")).item(),
             price_base=self.prices.as_manifest(),
             coverage_by_method=self.coverage,
+            coverage_of_inhalers=whole.shares if (whole := self.footing_of(GROUP, SCOPE)) else {},
             is_synthetic=self.is_synthetic,
             kg_by_month=self.kg_by_month,
             warnings=self.warnings,
@@ -319,12 +326,12 @@ def gather(
     prices = constant_prices(config, reference, codes_by_spend(activity))
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
     footprint = footprint_of(activity, reference, factors, spend, prices.table.lazy())
-    names = {} if is_light else _names(prescribing, footprint)
+    names = {} if is_light else names_of(prescribing, footprint)
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
         warnings += unknown_codes(footprint, names) + disagreements(prescribing, reference)
     in_force = practices_in_force(practices, chosen, config.membership).collect()
-    own = _practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
+    own = practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
     sizes = list_sizes_for(read_list_sizes(config.home), chosen, practices, links)
     warnings += months_lacking(chosen) + without_successor(practices, own, sizes, links, chosen)
@@ -369,40 +376,3 @@ def _chosen(
     until = [m for m in held if last_month is None or m.month <= f"{last_month:%Y-%m}"]
     since = f"{months_on(until[-1].first_day, 1 - months):%Y-%m}" if months else ""
     return tuple(m for m in until if m.month >= since or m.first_day in also)
-
-
-def _names(prescribing: pl.LazyFrame, footprint: pl.DataFrame) -> dict[str, str]:
-    """series_code → name: the newest printed name of any of its codes."""
-    printed = presentation_names(prescribing).collect().with_columns(without_controls(pl.col("presentation_name")))
-    series = footprint.select("bnf_code", "series_code").unique().sort("series_code", "bnf_code")
-    known = series.join(printed, on="bnf_code", how="left").sort("series_code", "bnf_code")
-    newest = known.with_columns(is_itself=pl.col("bnf_code") == pl.col("series_code")).sort(
-        "series_code", "is_itself", "bnf_code"
-    )
-    named = newest.group_by("series_code", maintain_order=True).agg(pl.col("presentation_name").drop_nulls().last())
-    return {row["series_code"]: row["presentation_name"] or row["series_code"] for row in named.to_dicts()}
-
-
-def _practices_of(footprint: pl.DataFrame, in_force: pl.DataFrame, prescribing: pl.LazyFrame) -> pl.DataFrame:
-    """One row a practice in the footprint: membership in force, else what the prescribing rows print."""
-    codes = footprint.select("practice_code").unique().sort("practice_code")
-    force = in_force.drop("month").unique("practice_code", keep="last", maintain_order=True)
-    printed = (
-        prescribing.group_by("practice_code")
-        .agg(
-            pl.col("practice_name").sort_by("month", "practice_name").last().alias("printed_name"),
-            pl.col("sub_icb_code").sort_by("month", "sub_icb_code").last().alias("printed_sub_icb"),
-        )
-        .collect()
-    )
-    return (
-        codes.join(force, on="practice_code", how="left")
-        .join(printed, on="practice_code", how="left")
-        .with_columns(
-            practice_name=pl.coalesce("practice_name", without_controls(pl.col("printed_name")), "practice_code"),
-            sub_icb_code=pl.coalesce("sub_icb_code", "printed_sub_icb"),
-            setting=pl.col("setting").fill_null("not known"),
-        )
-        .drop("printed_name", "printed_sub_icb")
-        .sort("practice_code")
-    )

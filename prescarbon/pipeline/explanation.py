@@ -26,6 +26,7 @@ class Explanation:
     lines  month × presentation × reads_as: items, total_quantity, devices, nic_gbp, kg (ends are the factor's ends), method,
            factor and its source
     rows   the input rows behind one product, where one was asked for
+    rests  what all inhalers of the practice rest on, as two sentences; none where it has no inhaler
     """
 
     practice_code: str
@@ -37,6 +38,7 @@ class Explanation:
     names: dict[str, str]
     sources: dict[str, str]
     gbp_year: int
+    rests: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The explanation for a script."""
@@ -45,6 +47,7 @@ class Explanation:
             "practice_name": self.practice_name,
             "months": [m.isoformat()[:7] for m in self.period.held],
             "totals": self.totals,
+            "rests_on": list(self.rests),
             "lines": self.lines,
             "rows": self.rows,
         }
@@ -61,6 +64,8 @@ class Explanation:
                 f"  {words}: {number(total['items'])} items, {pounds(total['nic_gbp'])}, "
                 f"{_kg(total['kg_co2e'])} kg CO2e ({_kg(total['kg_low'])} to {_kg(total['kg_high'])})"
             )
+        for sentence in self.rests:
+            yield f"  {sentence}"
         for line in self.lines:
             yield f"{line['month']:%Y-%m} {self.names.get(line['bnf_code'], line['bnf_code'])} [{line['bnf_code']}]"
             yield (
@@ -149,7 +154,14 @@ def explain(
         },
         sources={key: source.title for key, source in evidence.reference.sources.items()},
         gbp_year=evidence.prices.gbp_year,
+        rests=_rests_on(evidence, practice),
     )
+
+
+def _rests_on(evidence: Evidence, practice: str) -> tuple[str, ...]:
+    footing, sentences = evidence.footing_of("practice", practice), evidence.reference.wording["page"]
+    said = (footing.coverage_words(sentences), footing.brand_words(sentences)) if footing else ()
+    return tuple(filter(None, said))
 
 
 def _totals(evidence: Evidence, mine: pl.DataFrame) -> list[dict[str, Any]]:

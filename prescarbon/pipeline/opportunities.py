@@ -126,7 +126,7 @@ def at_level(prepared: Prepared, level: str) -> Found:
 def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_drafts: bool) -> OpportunityOptions:
     config, reference, period = evidence.config, evidence.reference, evidence.period
     draws = tabulate_draws(
-        evidence.factors, reference.shared_keys, month=period.last, seed=config.seed, draws=config.draws
+        evidence.factors, evidence.error_parts.lazy(), month=period.last, seed=config.seed, draws=config.draws
     )
     return OpportunityOptions(
         period_start=period.first,

@@ -38,7 +38,7 @@ def find_peers(evidence: Evidence) -> Peers:
     members = (
         evidence.practices.lazy()
         .select("practice_code", "pcn_code", "sub_icb_code", "icb_code")
-        .join(evidence.practices_held.lazy(), on="practice_code", how="left", validate="1:1")
+        .join(practices_held(evidence).lazy(), on="practice_code", how="left", validate="1:1")
         .join(traits, on="practice_code", how="left")
         .with_columns(
             asthma_people=pl.col("asthma_share") * pl.col("patients"),
@@ -54,6 +54,31 @@ def find_peers(evidence: Evidence) -> Peers:
     words = pl.when(has_nearest).then(pl.lit(method)).when(is_judged).then(pl.lit(everyone))
     told = members.with_columns(peers_words=words).drop("asthma_share", "copd_share", "imd_score")
     return Peers(told.lazy(), None if nearest.is_empty() else nearest.lazy())
+
+
+def practices_held(evidence: Evidence) -> pl.DataFrame:
+    """practice_code, is_gp, months_held: who may stand beside others, one row a practice of the run.
+
+    A GP practice is one whose setting says so; where no organisation file tells any setting, one with a registered list.
+    months_held are the months of the period in which it has rows.
+    """
+    in_period = pl.col("month").is_in(evidence.period.held)
+    held = evidence.with_rows.filter(in_period).group_by("practice_code").len("held")
+    listed = evidence.list_sizes.lazy().drop_nulls("patients").select("practice_code", is_listed=True).unique()
+    setting = pl.col("setting").cast(pl.String)
+    is_told = (evidence.practices["setting"].cast(pl.String) != "not known").any()
+    return (
+        evidence.practices.lazy()
+        .select("practice_code", "setting")
+        .join(held, on="practice_code", how="left", validate="1:1")
+        .join(listed, on="practice_code", how="left", validate="1:1")
+        .select(
+            "practice_code",
+            is_gp=(setting == "GP practice") if is_told else pl.col("is_listed").fill_null(value=False),
+            months_held=pl.col("held").fill_null(0).cast(pl.Int64),
+        )
+        .collect()
+    )
 
 
 def _nearest(judged: pl.DataFrame) -> tuple[pl.DataFrame, str]:

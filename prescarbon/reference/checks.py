@@ -9,13 +9,12 @@ from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import Fault, PrescarbonError
 from prescarbon.reference import proofs
 from prescarbon.reference.definitions import (
-    DOCUMENTS,
-    TABLES,
     Reference,
     unchecked_reference,
     unknown_mixes,
     unknown_shares,
 )
+from prescarbon.reference.folder import DOCUMENTS, TABLES
 from prescarbon.reference.formulary import formulary_sheet
 from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, SuccessorRow, circles, read_codes
 from prescarbon.reference.measures import gather_measures

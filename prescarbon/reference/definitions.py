@@ -1,14 +1,11 @@
 """Reference: every definition of a run, each file read once and typed; a wrong one is refused with all its faults."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from pydantic import TypeAdapter
 
 from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import DefinitionError, Fault, InputError, refuse
@@ -16,10 +13,11 @@ from prescarbon.model.measures.definition import Measure
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference import spend as spend_
-from prescarbon.reference.cells import Row, schema_of
-from prescarbon.reference.documents import Document, content_of
-from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow, OwnSetRow, PublishedRow
-from prescarbon.reference.files import Files, find_reference
+from prescarbon.reference.cells import schema_of
+from prescarbon.reference.error_parts import ambiguous_names, parts_of
+from prescarbon.reference.factor_rows import Bands, OwnSetRow, PublishedRow
+from prescarbon.reference.files import find_reference
+from prescarbon.reference.folder import NO_LOCAL_FILES, Folder
 from prescarbon.reference.local import (
     CampaignRow,
     ExcludedRow,
@@ -32,99 +30,29 @@ from prescarbon.reference.local import (
     unknown_rules,
 )
 from prescarbon.reference.measures import read_measures
-from prescarbon.reference.places import BlmkRow, Place, PlacePart, blmk_of, places_of
+from prescarbon.reference.places import Place, blmk_of, places_of
 from prescarbon.reference.products import (
-    CatalogueRow,
-    CodeChangeRow,
-    NotInhalerRow,
-    ProductRow,
-    WithoutFactorRow,
     products_of,
     series_of,
 )
-from prescarbon.reference.rule_keys import DoseRow
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
 from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
-from prescarbon.reference.sources import Correction, Source, SourcePart, sources_of
+from prescarbon.reference.sources import Correction, Source, sources_of
 from prescarbon.reference.switches import Switches, read_switches
-from prescarbon.reference.targets import KpiRow, TargetRow
 from prescarbon.reference.wording import Wording, read_wording
 from prescarbon.tables.measures import KPIS, TARGETS
 from prescarbon.tables.products import FACTORS
 
 HARMONISED = factors_.HARMONISED
-NO_LOCAL_FILES = LocalFiles()
-TABLES: Mapping[str, type[Row]] = {
-    "products/inhalers.csv": ProductRow,
-    "products/not-inhalers.csv": NotInhalerRow,
-    "products/without-factor.csv": WithoutFactorRow,
-    "products/code-changes.csv": CodeChangeRow,
-    "factors/inhalers.csv": ComponentRow,
-    "factors/brand-mix.csv": BrandMixRow,
-    "factors/gwp100.csv": GwpRow,
-    "factors/spend.csv": spend_.SpendRow,
-    "factors/spend-width.csv": spend_.WidthRow,
-    "factors/gdp-deflator.csv": spend_.DeflatorRow,
-    "switches/dose-categories.csv": DoseRow,
-    "targets/targets.csv": TargetRow,
-    "targets/kpis.csv": KpiRow,
-    "organisations/blmk.csv": BlmkRow,
-    "sample/catalogue.csv": CatalogueRow,
-}
-DOCUMENTS: Mapping[str, Any] = {
-    "sources.toml": TypeAdapter(dict[str, SourcePart]),
-    "corrections.toml": TypeAdapter(dict[str, Correction]),
-    "factors/plausible.toml": TypeAdapter(Bands),
-    "organisations/places.toml": TypeAdapter(dict[str, PlacePart]),
-}
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Folder):
     """The definitions a run uses. Frames are lazy; a part is read and typed when first asked for, and no file twice.
-
-    root      the folder
-    imported  the user's own factor sets
-    local     the user's own files about switches, KPIs and the scope
 
     Every part raises DefinitionError, and what is made of the user's own files InputError, naming all faults of its files.
     """
-
-    root: Path
-    imported: tuple[Path, ...] = ()
-    local: LocalFiles = NO_LOCAL_FILES
-
-    @cached_property
-    def files(self) -> Files:
-        """What was read so far."""
-        return Files(self.root)
-
-    def sheet(self, name: str) -> Sheet:
-        """One of TABLES with its faults."""
-        return self.files.sheet(self.root / name, TABLES[name])
-
-    def document(self, name: str) -> Document[Any]:
-        """One of DOCUMENTS with its faults."""
-        return self.files.document(self.root / name, DOCUMENTS[name])
-
-    def _rows(self, name: str) -> pl.DataFrame:
-        return rows_of(self.sheet(name))
-
-    def _content(self, name: str) -> Any:
-        return content_of(self.document(name))
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of every file's name and bytes below the folder, in order, and of every imported factor set."""
-        digest = hashlib.sha256()
-        inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
-        for name, file in sorted(inside) + [(f.name, f) for f in self.imported]:
-            try:
-                digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
-            except OSError as error:
-                raise DefinitionError(f"cannot be read ({error.strerror}).", where=name, remedy=REMEDY) from error
-        return digest.hexdigest()
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
@@ -278,11 +206,6 @@ class Reference:
         return self._rows("factors/inhalers.csv").lazy()
 
     @cached_property
-    def shared_keys(self) -> pl.LazyFrame:
-        """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
-        return pl.concat([factors_.shared_keys_of(self.components), spend_.spend_keys(self._rows("factors/spend.csv"))])
-
-    @cached_property
     def set_files(self) -> Mapping[str, Path]:
         """Name → file of every published and imported set."""
         published = sorted((self.root / "factors" / "published").glob("*.csv"))
@@ -314,10 +237,30 @@ class Reference:
             return self._published(factor_set)
         single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
         refuse(factors_.missing_gwp(self.sheet("factors/inhalers.csv"), self.gwp100), DefinitionError, REMEDY)
-        mix = self._rows("factors/brand-mix.csv")
         unmixable = factors_.unmixable(self.sheet("factors/brand-mix.csv"), self._rows("factors/inhalers.csv"))
         refuse(unmixable, DefinitionError, REMEDY)
-        return FACTORS.admit(pl.concat([single, factors_.mixes(mix.lazy(), single, gwp_basis, brand_mix or {})]))
+        return FACTORS.admit(pl.concat([single, factors_.mixes(self._mix(brand_mix), single, gwp_basis)]))
+
+    def error_parts(self, gwp_basis: str = "AR6", brand_mix: Mapping[str, float] | None = None) -> pl.LazyFrame:
+        """Table ERROR_PARTS of the harmonised factors and of spend; the factors of other sets draw alone.
+
+        Raises:
+            DefinitionError: a factor_id stands for two factors, or a wrong file of ours.
+        """
+        factors = self.factors(HARMONISED, gwp_basis, brand_mix)
+        named = ("factors/inhalers.csv", "factors/brand-mix.csv")
+        refuse([f for name in named for f in ambiguous_names(self.sheet(name))], DefinitionError, REMEDY)
+        gwp = factors_.gwp_under(self.gwp100, gwp_basis)
+        harmonised = parts_of(self.components, self._mix(brand_mix), factors, gwp)
+        return pl.concat([harmonised, spend_.spend_parts(self._rows("factors/spend.csv"))])
+
+    def brand_ends(self, gwp_basis: str = "AR6") -> pl.LazyFrame:
+        """key, valid_from, valid_to, kg_small, kg_large: one device of a generic, were it all of one brand or the other."""
+        single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
+        return factors_.brand_ends(self._mix(None), single)
+
+    def _mix(self, own: Mapping[str, float] | None) -> pl.LazyFrame:
+        return factors_.with_own_shares(self._rows("factors/brand-mix.csv").lazy(), own or {})
 
     def _published(self, name: str) -> pl.LazyFrame:
         if name not in self.set_files:

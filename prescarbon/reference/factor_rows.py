@@ -24,7 +24,10 @@ Bands: TypeAlias = dict[str, dict[str, Band]]
 
 
 class ComponentRow(Row):
-    """factors/inhalers.csv: propellant mass (g) and the rest of the life cycle (kg) of one product in a period."""
+    """factors/inhalers.csv: propellant mass (g) and the rest of the life cycle (kg) of one product in a period.
+
+    shared_key        what is wrong together in the mass; other_shared_key in the rest: empty is the same key
+    """
 
     ORDER = (
         ("propellant_mass_g_low", "propellant_mass_g", "propellant_mass_g_high"),
@@ -42,6 +45,7 @@ class ComponentRow(Row):
     other_kg: NotNegative
     other_kg_high: NotNegative
     shared_key: Text
+    other_shared_key: Text | None = None
     valid_from: Date
     valid_to: Date
     source_id: Text
@@ -49,7 +53,10 @@ class ComponentRow(Row):
 
 
 class BrandMixRow(Row):
-    """factors/brand-mix.csv: a generic whose brand is not known, as a stated mix of two."""
+    """factors/brand-mix.csv: a generic whose brand is not known, as a stated mix of two in a period.
+
+    local_spread  how practices differ about the mix of all: 0 not at all, 1 each has one brand alone
+    """
 
     MAY_BE_EMPTY = True
     ORDER = (("large_share_low", "large_share", "large_share_high"),)
@@ -61,6 +68,8 @@ class BrandMixRow(Row):
     large_share_low: Share
     large_share: Share
     large_share_high: Share
+    shared_key: Text
+    local_spread: Share
     valid_from: Date
     valid_to: Date
     source_id: Text

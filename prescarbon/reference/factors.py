@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from prescarbon.errors import Fault
+from prescarbon.model.sums import KILOGRAMS
 from prescarbon.reference.factor_rows import BASES, PROPELLANT_WORDS
 from prescarbon.reference.sheets import Sheet
 from prescarbon.tables.products import FACTORS
 
 HARMONISED = "harmonised"
 WHOLE_LIFE = "whole life cycle"
+SHARES = ("large_share_low", "large_share", "large_share_high")
 
 
 def gwp_of(rows: pl.DataFrame) -> dict[tuple[str, str], float]:
@@ -21,11 +23,15 @@ def gwp_of(rows: pl.DataFrame) -> dict[tuple[str, str], float]:
     }
 
 
+def gwp_under(gwp100: Mapping[tuple[str, str], float], gwp_basis: str) -> pl.Expr:
+    """The GWP100 of column `propellant` under one basis."""
+    values = {p: v for (p, basis), v in gwp100.items() if basis == gwp_basis}
+    return pl.col("propellant").replace_strict(values, return_dtype=pl.Float64)
+
+
 def harmonised(components: pl.LazyFrame, gwp100: Mapping[tuple[str, str], float], gwp_basis: str) -> pl.LazyFrame:
     """Table FACTORS of the products: propellant mass × GWP100(basis) ÷ 1000 + the rest of the life cycle."""
-    gwp = pl.col("propellant").replace_strict(
-        {p: v for (p, basis), v in gwp100.items() if basis == gwp_basis}, return_dtype=pl.Float64
-    )
+    gwp = gwp_under(gwp100, gwp_basis)
     ends = {"kg_low": "_low", "kg_co2e": "", "kg_high": "_high"}
     return components.select(
         pl.lit(HARMONISED).alias("factor_set"),
@@ -45,37 +51,38 @@ def harmonised(components: pl.LazyFrame, gwp100: Mapping[tuple[str, str], float]
     )
 
 
-def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str, own: Mapping[str, float]) -> pl.LazyFrame:
+def with_own_shares(mix: pl.LazyFrame, own: Mapping[str, float]) -> pl.LazyFrame:
+    """Rows of factors/brand-mix.csv, those of some codes with a share that the user states instead.
+
+    own  generic BNF code → large-can share; who states it knows it, so it has no range, no spread and a name of its own
+    """
+    stated = pl.col("key").replace_strict(own, default=None, return_dtype=pl.Float64)
+    is_stated = stated.is_not_null()
+    return mix.with_columns(
+        *(pl.coalesce(stated, share).alias(share) for share in SHARES),
+        factor_id=pl.when(is_stated).then(pl.format("{}-as-set-{}", "factor_id", "key")).otherwise("factor_id"),
+        local_spread=pl.when(is_stated).then(0.0).otherwise("local_spread"),
+    )
+
+
+def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str) -> pl.LazyFrame:
     """Table FACTORS of generics whose brand is not known: the stated mix of two brands.
 
-    mix     rows of factors/brand-mix.csv
+    mix     what `with_own_shares` returns
     single  what `harmonised` returns
-    own     generic BNF code → large-can share, in place of the stated one
     """
-    shares = ("large_share_low", "large_share", "large_share_high")
-    chosen = mix.with_columns(
-        large_share=pl.coalesce(pl.col("key").replace_strict(own, default=None, return_dtype=pl.Float64), "large_share")
-    )
-    kilograms = ("kg_low", "kg_co2e", "kg_high")
-    large, small = (
-        single.select(pl.col("key").alias(f"{size}_key"), *(pl.col(k).alias(f"{size}_{k}") for k in kilograms)).join(
-            chosen.select(f"{size}_key"), on=f"{size}_key", how="semi"
-        )
-        for size in ("large", "small")
-    )
     return (
-        chosen.join(large, on="large_key", validate="m:1")
-        .join(small, on="small_key", validate="m:1")
+        _with_brands(mix, single)
         .with_columns(
             (pl.col(share) * pl.col(f"large_{k}") + (1 - pl.col(share)) * pl.col(f"small_{k}")).round(6).alias(k)
-            for share, k in zip(shares, kilograms, strict=True)
+            for share, k in zip(SHARES, KILOGRAMS, strict=True)
         )
         .select(
             pl.lit(HARMONISED).alias("factor_set"),
             "factor_id",
             pl.lit("brand_mix").cast(FACTORS.schema["key_kind"]).alias("key_kind"),
             "key",
-            *kilograms,
+            *KILOGRAMS,
             pl.lit(WHOLE_LIFE).alias("scope"),
             pl.lit(gwp_basis).alias("gwp_basis"),
             "valid_from",
@@ -84,6 +91,24 @@ def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str, own: Mapping[
             "note",
         )
     )
+
+
+def brand_ends(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
+    """key, valid_from, valid_to, kg_small, kg_large: one device of a generic, were it all of one brand or the other."""
+    return _with_brands(mix, single).select(
+        "key", "valid_from", "valid_to", kg_small="small_kg_co2e", kg_large="large_kg_co2e"
+    )
+
+
+def _with_brands(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of the mix plus the kilograms of both brands: large_kg_low … small_kg_high."""
+    large, small = (
+        single.select(pl.col("key").alias(f"{size}_key"), *(pl.col(k).alias(f"{size}_{k}") for k in KILOGRAMS)).join(
+            mix.select(f"{size}_key"), on=f"{size}_key", how="semi"
+        )
+        for size in ("large", "small")
+    )
+    return mix.join(large, on="large_key", validate="m:1").join(small, on="small_key", validate="m:1")
 
 
 def published(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -128,13 +153,3 @@ def unmixable(mix: Sheet, components: pl.DataFrame) -> list[Fault]:
         for column in ("large_key", "small_key")
         if keys.count(row[column]) != 1
     ]
-
-
-def shared_keys_of(components: pl.LazyFrame) -> pl.LazyFrame:
-    """factor_id → shared_key: factors that are wrong together take the same place in every draw."""
-    return (
-        components.select("factor_id", "shared_key")
-        .unique()
-        .sort("factor_id", "shared_key")
-        .unique("factor_id", keep="first", maintain_order=True)
-    )

@@ -10,9 +10,11 @@ from typing import Any
 import polars as pl
 
 from prescarbon.errors import Fault
-from prescarbon.reference.definitions import DOCUMENTS, Reference
+from prescarbon.reference.definitions import Reference
+from prescarbon.reference.error_parts import NUMBERS, ambiguous_names
 from prescarbon.reference.factor_rows import BASES
 from prescarbon.reference.factors import missing_gwp, unmixable
+from prescarbon.reference.folder import DOCUMENTS
 from prescarbon.reference.local import unknown_cells
 from prescarbon.reference.sheets import Sheet, rows_of
 
@@ -109,6 +111,20 @@ def ingredients(reference: Reference) -> Iterator[Fault]:
     yield from unmixable(reference.sheet("factors/brand-mix.csv"), rows_of(components))
 
 
+def names_of_factors(reference: Reference) -> Iterator[Fault]:
+    """A factor_id stands for one factor: intervals and explanations know it by that alone."""
+    taken: dict[str, str] = {}
+    for file in NUMBERS:
+        sheet = reference.sheet(file)
+        rows_of(sheet)
+        yield from ambiguous_names(sheet)
+        for line, name in (
+            sheet.numbered.unique("factor_id", keep="first", maintain_order=True).select("line", "factor_id").rows()
+        ):
+            if taken.setdefault(name, file) != file:
+                yield Fault(file, line, "factor_id", name, f"stands in {taken[name]} too")
+
+
 def targets(reference: Reference) -> Iterator[Fault]:
     """A target's measure exists; a KPI's measure and target do."""
     measures = {measure.id for measure in reference.measures}
@@ -172,6 +188,7 @@ OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     reused_codes,
     coverage,
     ingredients,
+    names_of_factors,
     targets,
     pounds,
     places,

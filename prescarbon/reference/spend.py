@@ -10,7 +10,7 @@ from prescarbon.errors import Fault
 from prescarbon.model.uncertainty import SPAN
 from prescarbon.reference.cells import Count, Date, Flag, NotNegative, Row, Text, fitting, one_of
 from prescarbon.reference.sheets import Sheet
-from prescarbon.tables.products import FACTORS
+from prescarbon.tables.products import ERROR_PARTS, FACTORS
 
 EVERYTHING = "*"  # the spend prefix of every code
 SPEND_KEY = re.compile(r"[0-9A-Z]{2,15}|\*")
@@ -78,9 +78,11 @@ def by_spend(rows: pl.DataFrame, widths: Mapping[str, float]) -> pl.LazyFrame:
     )
 
 
-def spend_keys(rows: pl.DataFrame) -> pl.LazyFrame:
-    """factor_id → shared_key: one for all spend factors, because the error is the method's."""
-    return rows.lazy().select("factor_id", shared_key=pl.lit(SHARED_KEY)).unique()
+def spend_parts(rows: pl.DataFrame) -> pl.LazyFrame:
+    """Table ERROR_PARTS of the spend factors: one part for all of them, because the error is the method's."""
+    nothing = {c.name: pl.lit(None, c.dtype) for c in ERROR_PARTS.columns if c.may_be_null}
+    once = rows.lazy().select("factor_id").unique().sort("factor_id")
+    return ERROR_PARTS.admit(once.with_columns(shared_key=pl.lit(SHARED_KEY), below=1.0, above=1.0, **nothing))
 
 
 def spend_faults(spend: Sheet, widths: Sheet, deflators: Sheet) -> Iterator[Fault]:

@@ -16,7 +16,7 @@ from prescarbon.tables.organisations import (
     SUB_ICB_PARENTS,
 )
 from prescarbon.tables.prescribing import ACTIVITY, FOOTPRINT, PRESCRIBING, PRICES, REJECTS
-from prescarbon.tables.products import FACTORS, PRODUCTS
+from prescarbon.tables.products import ERROR_PARTS, FACTORS, PRODUCTS
 
 TABLES = (
     PRESCRIBING,
@@ -25,6 +25,7 @@ TABLES = (
     LIST_SIZES,
     PRODUCTS,
     FACTORS,
+    ERROR_PARTS,
     ACTIVITY,
     FOOTPRINT,
     PRICES,

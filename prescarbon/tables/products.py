@@ -77,3 +77,35 @@ FACTORS = Table(
         Column("note", pl.String, "What a reader should know.", may_be_null=True),
     ),
 )
+
+ERROR_PARTS = Table(
+    "error_parts",
+    ("factor_id", "shared_key"),
+    (
+        Column("factor_id", pl.String, "The factor whose error it is a part of."),
+        Column("shared_key", pl.String, "What is wrong: parts with one key take the same place in every draw."),
+        Column(
+            "below",
+            pl.Float64,
+            "How far it can move the factor down.",
+            "distance from the central value to the low end",
+        ),
+        Column(
+            "above", pl.Float64, "How far it can move the factor up.", "distance from the central value to the high end"
+        ),
+        Column(
+            "centre",
+            pl.Float64,
+            "Where the central value stands between the ends of what practices differ in; null where they do not.",
+            "0–1",
+            may_be_null=True,
+        ),
+        Column(
+            "local_spread",
+            pl.Float64,
+            "How practices differ about the place of all: 0 not at all, 1 each at one end.",
+            "0–1",
+            may_be_null=True,
+        ),
+    ),
+)

@@ -77,7 +77,7 @@ def read_world(real: Path, months_held: int) -> World:
     )
     options = OpportunityOptions(
         period_start=date(2017, 9, 1), period_end=LAST, read_on=date(2026, 11, 1), guards=switches.guards,
-        draws=tabulate_draws(factors, reference.shared_keys, month=LAST, seed=1, draws=200), seed=1,
+        draws=tabulate_draws(factors, reference.error_parts(), month=LAST, seed=1, draws=200), seed=1,
     )  # fmt: skip
     volumes = sum_volumes(footprint, options).collect().lazy()
     claims = claim_units(

@@ -9,8 +9,9 @@ import pytest
 from prescarbon.model.change import split_change_by_product
 from prescarbon.model.mix import falls_beyond_chance, mix_worlds
 from prescarbon.model.uncertainty import intervals_by
+from prescarbon.tables.products import ERROR_PARTS
 from prescarbon.tables.schema import KG
-from tests.frames import frame
+from tests.frames import frame, rows_of
 
 BY = ["organisation_code"]
 
@@ -68,7 +69,7 @@ FOOTPRINT = frame(
     kg_co2e=KG,
     kg_high=KG,
 )
-FACTORS = frame("factor_id | shared_key\ncan | gas")
+FACTORS = rows_of(ERROR_PARTS, "factor_id | shared_key | below | above\ncan | gas | 1 | 1")
 
 
 def test_what_replaces_a_reliever_takes_its_credit_away():
@@ -79,7 +80,7 @@ def test_what_replaces_a_reliever_takes_its_credit_away():
         (-180, -200, -240),
         (180, 200, 240),
     ]
-    net = intervals_by(worlds, FACTORS, BY, seed=1).collect()
+    net = intervals_by(worlds.with_columns(practice_code="organisation_code"), FACTORS, BY, seed=1).collect()
     assert net.select("kg_low", "kg_co2e", "kg_high").cast(pl.Float64).rows() == [(0, 0, 0)]
 
 
@@ -90,7 +91,9 @@ def test_the_interval_of_a_fall_is_that_of_what_went_less_what_came_in_the_same_
     )
     parts = split_change_by_product(lighter, BY, "before", "after")
     (low, central, high), = (
-        intervals_by(mix_worlds(parts, lighter, BY), FACTORS, BY, seed=1)
+        intervals_by(
+            mix_worlds(parts, lighter, BY).with_columns(practice_code="organisation_code"), FACTORS, BY, seed=1
+        )
         .select("kg_low", "kg_co2e", "kg_high").cast(pl.Float64).collect().rows()
     )  # fmt: skip
     assert central == -200 + 100

@@ -151,7 +151,7 @@ def test_two_settings_and_a_factor_share_a_difference(earlier: Path, usual: Evid
         words = [words for words, _ in parts(of_month(found, what))]
         assert words[:2] == ["gwp_basis was AR6, is AR5", f"brand_mix was as shipped, is {GENERIC} 0.1"]
         assert len(words) == 3
-        assert set(moved_factors(words[2])) == {factor, "generic-salbutamol-pmdi"}
+        assert set(moved_factors(words[2])) == {factor, "generic-salbutamol-pmdi-2025"}
 
 
 def moved_factors(words: str) -> dict[str, float]:
@@ -181,7 +181,7 @@ def test_a_changed_factor_is_named(earlier: Path, usual: Evidence, own_reference
     found = find_restatements(earlier, gather(replace(usual.config, reference=own_reference)))
     ((words, kg),) = parts(of_month(found, "inhalers"))
     named = moved_factors(words)
-    assert set(named) == {factor, "generic-salbutamol-pmdi"}  # the generic is a mix of it and another brand
+    assert set(named) == {factor, "generic-salbutamol-pmdi-2025"}  # the generic is a mix of it and another brand
     assert min(named.values()) > 1
     assert sum(named.values()) == pytest.approx(kg, abs=0.1)
 

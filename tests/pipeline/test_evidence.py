@@ -46,7 +46,7 @@ def test_kilograms_of_a_level_are_the_exact_sums_of_its_members(evidence, level,
 def test_the_interval_of_the_whole_is_drawn_from_its_own_rows(evidence, part):
     """Not the sum of the practices' ends: a factor that is wrong is wrong for all of them."""
     rows = evidence.footprint.lazy().filter(pl.col("month").is_in(evidence.period.held), PARTS[part])
-    config, keys = evidence.config, evidence.reference.shared_keys
+    config, keys = evidence.config, evidence.error_parts.lazy()
     by_hand = intervals_by(rows.with_columns(whole=pl.lit(1)), keys, ["whole"], config.seed, config.draws).collect()
     (found,) = evidence.kilograms.filter(level="group", part=part).select(KG).rows()
     assert [float(kg) for kg in found] == pytest.approx([float(kg) for kg in by_hand.select(KG).row(0)], rel=1e-9)
@@ -133,3 +133,24 @@ def test_memberships_as_now_take_every_month_as_the_last(home, tmp_path):
     last = found.memberships.filter(pl.col("month") == found.months[-1]).select("practice_code", now="pcn")
     both = found.memberships.join(last, on="practice_code")
     assert both["pcn"].equals(both["now"])
+
+
+def test_what_the_inhalers_rest_on_adds_up_at_every_level(evidence):
+    """Product, class and mix are the whole, which is the kilograms of the level; the mix is between its two brands."""
+    whole = evidence.kilograms.filter(part="inhalers").select("level", "organisation_code", kg="kg_co2e")
+    found = evidence.footing.join(whole, on=["level", "organisation_code"], validate="1:1").to_dicts()
+    assert len(found) == evidence.footing.height > 3
+    for row in found:
+        assert row["kg_product"] + row["kg_class"] + row["kg_brand_mix"] == row["kg_co2e"] == row["kg"]
+        assert row["kg_small"] < row["kg_brand_mix"] < row["kg_large"]
+    shares = evidence.manifest("report").coverage_of_inhalers
+    assert sum(v for k, v in shares.items() if k.startswith("kg_by")) == pytest.approx(1)
+    assert 0.9 < shares["items_with_a_factor"] <= 1
+    assert evidence.footing_of("practice", "nobody") is None
+
+
+def test_the_whole_is_known_better_than_the_mean_practice_as_the_brand_supplied_is_local(evidence):
+    width = (pl.col("kg_high") - pl.col("kg_low")).cast(pl.Float64) / pl.col("kg_co2e").cast(pl.Float64)
+    known = evidence.kilograms.filter(part="inhalers").with_columns(width=width)
+    (whole,) = known.filter(level="group")["width"]
+    assert whole < 0.95 * known.filter(level="practice")["width"].mean()

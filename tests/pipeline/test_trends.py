@@ -75,6 +75,18 @@ def test_known_breaks_are_marked_on_their_month(home):
     assert set(marked) == {"2024-01-01", "2025-01-01", "2026-01-01"}
 
 
+def test_limits_start_anew_where_the_mix_assumed_for_a_generic_changes(home):
+    """December 2023 to December 2024, and from January 2025: a step of the assumption is no signal."""
+    found = rows(home, "trend", "kg_per_inhaler", "--level", "icb")
+    before, after = found[:13], found[13:]
+    assert after[0]["month"] == "2025-01-01"
+    assert "a step of ours, not of prescribing" in after[0]["break_words"]
+    for part in (before, after):
+        mean = sum(r["value"] for r in part) / 13
+        assert [r["centre"] for r in part] == [pytest.approx(mean)] * 13
+    assert before[0]["centre"] > after[0]["centre"] + 0.5  # 23.1 to 19.1 kg for each generic inhaler
+
+
 def test_a_sum_is_judged_per_dispensing_day(home):
     found = rows(home, "trend", "kg_inhalers", "--level", "icb")
     december = next(r for r in found if r["month"] == "2025-12-01")

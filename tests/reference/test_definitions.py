@@ -67,16 +67,129 @@ def test_a_low_carbon_pressurised_inhaler_is_not_high_carbon():
     assert kg(TRIXEO)[2] < 0.25 * kg(SALAMOL)[0]
 
 
-def test_generic_salbutamol_is_a_stated_mix_that_can_be_changed():
-    large, small = kg(VENTOLIN)[1], kg(SALAMOL)[1]
-    assert kg(GENERIC)[1] == pytest.approx(0.815 * large + 0.185 * small)
-    assert kg(GENERIC)[0] == pytest.approx(kg(SALAMOL)[0])
-    assert kg(GENERIC)[2] == pytest.approx(kg(VENTOLIN)[2])
-    assert kg(GENERIC, brand_mix={GENERIC: 0.25})[1] == pytest.approx(0.25 * large + 0.75 * small)
+@pytest.mark.parametrize(
+    ("month", "share"),
+    [
+        (date(2017, 1, 1), 0.815),
+        (date(2021, 12, 1), 0.815),
+        (date(2022, 1, 1), 0.557),
+        (date(2024, 12, 1), 0.557),
+        (date(2025, 1, 1), 0.298),
+        (date(2026, 6, 1), 0.298),
+    ],
+)
+def test_generic_salbutamol_is_a_mix_of_its_time_and_none_to_all_of_either_brand(month, share):
+    low, centre, high = kg(GENERIC, month=month)
+    assert centre == pytest.approx(share * kg(VENTOLIN)[1] + (1 - share) * kg(SALAMOL)[1])
+    assert (low, high) == (pytest.approx(kg(SALAMOL)[0]), pytest.approx(kg(VENTOLIN)[2]))
 
 
-def test_the_stated_mix_is_the_official_figure_solved():
+def test_the_mix_of_2021_is_the_official_figure_solved_and_the_years_between_take_the_middle():
     assert pytest.approx(25.24, abs=0.01) == 0.815 * 28.26 + 0.185 * 11.95
+    assert pytest.approx(0.557, abs=0.001) == (0.815 + 0.298) / 2
+
+
+def test_a_mix_that_a_user_states_is_known_so_only_the_brands_errors_are_left():
+    """A quarter of Ventolin: low, central and high are a quarter of its own and three of Salamol's, in every month."""
+    for month in (date(2020, 1, 1), date(2026, 6, 1)):
+        stated = kg(GENERIC, month=month, brand_mix={GENERIC: 0.25})
+        assert stated == pytest.approx([0.25 * v + 0.75 * s for v, s in zip(kg(VENTOLIN), kg(SALAMOL), strict=True)])
+    parts = read_reference().error_parts(brand_mix={GENERIC: 0.25}).collect()
+    stated_parts = parts.filter(pl.col("factor_id").str.ends_with(f"as-set-{GENERIC}"))
+    assert stated_parts["local_spread"].to_list() == [None] * stated_parts.height
+    own = stated_parts.filter(shared_key="generic-salbutamol-pmdi")
+    assert own.select("below", "above").unique().rows() == [(0.0, 0.0)]
+    assert "generic-salbutamol-pmdi-2025" in parts["factor_id"].to_list()  # the other generic code is as shipped
+
+
+def test_the_ends_of_a_mix_are_its_brands_by_themselves():
+    ends = read_reference().brand_ends().filter(pl.col("key") == GENERIC).collect()
+    assert ends.height == 3  # a row a period
+    assert set(ends.select("kg_small", "kg_large").rows()) == {(kg(SALAMOL)[1], kg(VENTOLIN)[1])}
+
+
+@pytest.mark.parametrize("basis", ["AR4", "AR5", "AR6"])
+def test_the_parts_of_an_error_add_up_to_it(basis):
+    """A mix's range is none to all of either brand, which is as wide as its parts, or wider."""
+    reference = read_reference()
+    ends = reference.factors(gwp_basis=basis).unique("factor_id")
+    parts = reference.error_parts(basis).group_by("factor_id").agg(pl.col("below", "above").sum())
+    both = ends.join(parts, on="factor_id").collect()
+    assert both.height == ends.collect().height
+    for side, end in {
+        "below": pl.col("kg_co2e") - pl.col("kg_low"),
+        "above": pl.col("kg_high") - pl.col("kg_co2e"),
+    }.items():
+        known = both.with_columns(distance=end).filter(pl.col("distance") > 0)
+        single = known.filter(pl.col("key_kind").cast(pl.String) != "brand_mix")
+        assert (single[side] - 1).abs().max() < 1e-5, side
+        assert known[side].max() <= 1.00001
+        assert both.with_columns(distance=end).filter(pl.col("distance") == 0)[side].to_list() == [0.0] * (
+            both.height - known.height
+        )
+
+
+def test_the_parts_of_two_inhalers_by_hand():
+    """Salamol, AR6: 8.36 (6.68 to 8.5) g × 1.53, and 1.66 (0.79 to 2.52) kg that every pressurised inhaler shares."""
+    found = {
+        (factor, key): (below, above)
+        for factor, key, below, above, *_ in read_reference().error_parts().collect().rows()
+    }
+    rest = "method:rest of a pressurised inhaler"
+    mass, whole = (8.36 - 6.68) * 1.53, (8.36 - 6.68) * 1.53 + 0.87
+    assert found["salamol", "product:salamol"][0] == pytest.approx(mass / whole)
+    assert found["salamol", rest][0] == pytest.approx(0.87 / whole)
+    assert found["salamol", rest][1] == pytest.approx(0.86 / (0.86 + 0.14 * 1.53))
+    # the mix of 2025 moves with both brands by their share, and by its own (28.06 + 2 - 14.4508) kg × 0.298 below
+    generic, distance = "generic-salbutamol-pmdi-2025", kg(GENERIC)[1] - kg(GENERIC)[0]
+    assert found[generic, "product:salamol"][0] == pytest.approx(0.702 * mass / distance, rel=1e-5)
+    assert found[generic, "generic-salbutamol-pmdi"][0] == pytest.approx(
+        0.298 * (kg(VENTOLIN)[1] - kg(SALAMOL)[1]) / distance, rel=1e-5
+    )
+
+
+PRESSURISED = ("pMDI", "BAI")
+
+
+def test_every_pressurised_inhaler_shares_the_method_of_its_rest_and_no_other_does():
+    reference = read_reference()
+    shared = reference.components.select("key", "propellant", "other_shared_key").collect()
+    named = shared.filter(pl.col("other_shared_key").is_not_null())
+    assert set(named["other_shared_key"]) == {"method:rest of a pressurised inhaler"}
+    devices = dict(reference.products.select("bnf_code", pl.col("device_type").cast(pl.String)).collect().iter_rows())
+    assert {code for code, device in devices.items() if device in PRESSURISED} >= set(named["key"])
+    assert shared.filter(pl.col("propellant") != "none").height == named.height
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "column", "value"),
+    [
+        ("factors/inhalers.csv", "anoro-ellipta-55micrograms-dose-22micrograms-dos", "shared_key", "lca:0301040W0"),
+        ("factors/inhalers.csv", "trixeo-134a", "propellant_mass_g_low", "10"),
+        ("factors/inhalers.csv", "trixeo-hfo", "other_shared_key", "method:another"),
+        ("factors/brand-mix.csv", "generic-salbutamol-pmdi-2025", "local_spread", "0.4"),
+    ],
+)
+def test_a_factor_id_that_stands_for_two_factors_is_a_fault_and_refused(tmp_path, file, name, column, value):
+    root = tmp_path / "reference"
+    shutil.copytree(ROOT, root)
+    first = line_of(file, name)
+    cell(file, first, column, value)(root)
+    second = [f for f in find_faults(read_reference(root)) if f.column == "factor_id"]
+    assert {(f.file, f.value) for f in second} == {(file, name)}
+    assert second[0].line > first
+    assert f"than in line {first}: give it a name of its own" in second[0].reason
+    with pytest.raises(DefinitionError, match="stands for other numbers or shared keys"):
+        read_reference(root).error_parts()
+
+
+def test_a_factor_id_stands_in_one_file_only(tmp_path):
+    root = tmp_path / "reference"
+    shutil.copytree(ROOT, root)
+    cell("factors/spend.csv", 3, "factor_id", "salamol")(root)
+    (fault,) = find_faults(read_reference(root))
+    assert (fault.file, fault.line, fault.value) == ("factors/spend.csv", 3, "salamol")
+    assert fault.reason == "stands in factors/inhalers.csv too"
 
 
 def test_the_published_set_is_as_printed():
@@ -278,7 +391,7 @@ def test_a_width_that_lacks_is_named(tmp_path):
 def test_all_spend_factors_are_wrong_together_and_as_wide_as_their_source_says():
     reference = read_reference(ROOT)
     spend = reference.spend().collect()
-    keys = reference.shared_keys.filter(pl.col("factor_id").is_in(spend["factor_id"].to_list())).collect()
+    keys = reference.error_parts().filter(pl.col("factor_id").is_in(spend["factor_id"].to_list())).collect()
     assert keys.height == spend.height
     assert keys["shared_key"].n_unique() == 1
     of = {row["factor_id"]: (row["kg_low"], row["kg_co2e"], row["kg_high"]) for row in spend.to_dicts()}

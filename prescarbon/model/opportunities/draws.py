@@ -12,23 +12,22 @@ CHANGES = ("product switch", "refill")
 
 
 def tabulate_draws(
-    factors: pl.LazyFrame, shared_keys: pl.LazyFrame, *, month: date, seed: int, draws: int = 1000
+    factors: pl.LazyFrame, parts: pl.LazyFrame, *, month: date, seed: int, draws: int = 1000
 ) -> pl.LazyFrame:
     """bnf_code × draw → kg a device, of the factors in force in a month: what OpportunityOptions takes as draws.
 
-    factors      table FACTORS, one factor set; spend factors are left out
-    shared_keys  factor_id → shared_key: factors that move together; one that is not named draws alone
+    factors  table FACTORS, one factor set; spend factors are left out
+    parts    table ERROR_PARTS; a factor that is not in it draws alone. A draw is of all practices together: what
+             differs by practice is in no saving
     """
     in_force = (
         factors.filter(
             pl.lit(month).is_between("valid_from", "valid_to") & (pl.col("key_kind").cast(pl.String) != "spend")
         )
-        .join(shared_keys.select("factor_id", "shared_key").unique(), on="factor_id", how="left", validate="m:1")
-        .with_columns(shared_key=pl.coalesce("shared_key", "factor_id"))
         .sort("key")
         .collect()
     )
-    matrix = draw_factors(in_force.lazy(), seed, draws)
+    matrix = draw_factors(in_force.lazy(), parts, seed, draws)
     return (
         in_force.lazy()
         .select(bnf_code="key", kg=pl.Series(matrix, dtype=pl.List(pl.Float64)) if matrix.size else pl.lit([]))

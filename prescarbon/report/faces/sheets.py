@@ -5,6 +5,7 @@ from typing import Any
 
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.workbook import Sheet
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval, months
 from prescarbon.report.views.parts import Action, Change, Series
@@ -37,6 +38,7 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
                 ("Net ingredient cost", page.nic_gbp, None, None, "£"),
                 ("Rows without £ in the data", page.rows_without_nic, None, None, "rows"),
                 ("Other medicines without a price", page.other_items_unknown, None, None, "items"),
+                *_footing_rows(page.footing),
             ],
             [f"{page.practice_name} ({page.practice_code}), {months(page.period)}", words["page"]["by_spend"]],
         ),
@@ -95,6 +97,7 @@ def pcn_sheets(page: PcnPage, words: Wording) -> list[Sheet]:
         _action_sheet(page.actions, words),
         _change_sheet(page.change, words),
         _series_sheet([Series("", "kg CO2e", "an inhaler", page.signals)]),
+        _footing_sheet(page.footing, words),
         Sheet(
             "What moved",
             [("Practice", "text"), ("in the newest month", "text")],
@@ -140,6 +143,7 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
                 for c in page.coverage
             ],
         ),
+        _footing_sheet(page.footing, words),
         Sheet(
             "Rows and pounds",
             [("Month", "text"), ("rows in", "count"), ("used", "count"), ("rejected", "count"), ("£ in", "gbp"), ("£ used", "gbp"), ("£ rejected", "gbp")],
@@ -155,6 +159,27 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
             ],
         ),
     ]  # fmt: skip
+
+
+def _footing_rows(footing: Footing | None) -> list[Sequence[Any]]:
+    """What the inhalers' kilograms rest on: figure, value, low, high, unit; none where there is no inhaler."""
+    if footing is None:
+        return []
+    share = "share (0–1)"
+    return [
+        ("Inhaler items with a factor", footing.covered_items, None, None, share),
+        ("Inhalers' kg by evidence for the product", footing.share(footing.kg_product), None, None, share),
+        ("Inhalers' kg by class of product", footing.share(footing.kg_class), None, None, share),
+        ("Inhalers' kg by an assumed mix of brands", footing.share(footing.kg_brand_mix), None, None, share),
+        ("Inhalers, were all generic salbutamol small cans", footing.all_small, None, None, "kg CO2e"),
+        ("Inhalers, were all generic salbutamol large cans", footing.all_large, None, None, "kg CO2e"),
+    ]
+
+
+def _footing_sheet(footing: Footing | None, words: Wording) -> Sheet:
+    columns = [("Figure", "text"), *NUMBER, ("unit", "text")]
+    notes = [footing.coverage_words(words["page"]), footing.brand_words(words["page"])] if footing else []
+    return Sheet("Inhaler evidence", columns, _footing_rows(footing), [note for note in notes if note])
 
 
 def _hotspot_sheet(name: str, spots: Sequence[Hotspot], notes: Sequence[str] = ()) -> Sheet:

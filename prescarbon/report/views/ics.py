@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from prescarbon.model.period import Period
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, Series, Together
 
@@ -55,6 +56,7 @@ class IcsPage:
     other_items_unknown: int = 0
     peers_words: str | None = None
     not_judged: str | None = None
+    footing: Footing | None = None
 
     @property
     def series_months(self) -> tuple[date, ...]:

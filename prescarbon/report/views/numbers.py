@@ -69,13 +69,18 @@ def cost_change(value: Decimal | None) -> str:
     return "no change in price" if not value.quantize(PENNY) else f"{size} less" if value < 0 else f"{size} more"
 
 
-def mass(value: Interval | None) -> str:
-    """A headline's central mass of CO2e: tonnes from 100 t up, where single kilograms would claim too much."""
+def amount(value: float | None) -> str:
+    """A mass of CO2e: tonnes from 100 t up, where single kilograms would claim too much."""
     if value is None:
         return UNKNOWN
-    if value.central >= TONNES_FROM:
-        return f"{number(value.central / 1000)} tonnes CO2e"
-    return f"{number(value.central)} kg CO2e"
+    if value >= TONNES_FROM:
+        return f"{number(value / 1000)} tonnes CO2e"
+    return f"{number(value)} kg CO2e"
+
+
+def mass(value: Interval | None) -> str:
+    """A headline's central mass of CO2e."""
+    return amount(None if value is None else value.central)
 
 
 def mass_span(value: Interval | None) -> str:

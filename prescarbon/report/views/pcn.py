@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together
 from prescarbon.report.views.practice import PracticePage
 
@@ -30,3 +31,4 @@ class PcnPage:
     together: Together | None = None
     peers_words: str | None = None
     not_judged: str | None = None
+    footing: Footing | None = None

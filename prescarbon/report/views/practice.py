@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from prescarbon.model.period import Period
+from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Strip, Together
 
@@ -106,6 +107,7 @@ class PracticePage(PracticeFigures):
     together: Together | None = None
     peers_words: str | None = None
     not_judged: str | None = None
+    footing: Footing | None = None
     change: Change | None = None
     signals: tuple[SignalPoint, ...] = ()
     went_well: tuple[str, ...] = ()

@@ -134,7 +134,7 @@ VALUES = frame(
     value=pl.Float64,
     low=pl.Float64,
     high=pl.Float64,
-).with_columns(months=pl.lit(12, pl.Int64))
+).with_columns(months_held=pl.lit(12, pl.Int64))
 SIGNALS = frame(
     """
     organisation_code | level | measure_id  | signal | meaning
@@ -190,7 +190,7 @@ def with_target(**changed: object) -> pl.LazyFrame:
 
 
 def test_what_cannot_be_judged_says_why():
-    short = VALUES.with_columns(months=pl.lit(11, pl.Int64))
+    short = VALUES.with_columns(months_held=pl.lit(11, pl.Int64))
     lacking = pl.LazyFrame({"target_id": ["half"], "lacks": ["baseline months not held (11 of 12)"]})
     no_target = HALF.filter(target_id="level")
     told = {
@@ -205,7 +205,7 @@ def test_what_cannot_be_judged_says_why():
         "retired": "the target is not in force: retired",
         "no line": "the target draws no line",
         "lacking": "baseline months not held (11 of 12)",
-        "short": "the period is shorter than the baseline (11 of 12 months)",
+        "short": "the year is not whole: 11 of 12 months",
         "unset": "no value in the baseline, or the line begins later",
     }
     assert {table.row(0, named=True)["track"] for table in told.values()} == {"cannot tell"}

@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 
 from prescarbon.model.opportunities.draws import tabulate_draws
-from prescarbon.tables.products import FACTORS
+from prescarbon.tables.products import ERROR_PARTS, FACTORS
+from tests.frames import rows_of
 from tests.model.switch_builders import MONTH, SALAMOL, VENTOLIN, factors, footprint, kg, line, lines, rule
 
 
@@ -23,7 +24,7 @@ def test_draws_move_source_and_target_together():
 
 
 def test_factors_become_draws_that_share_a_world():
-    shared = pl.LazyFrame({"factor_id": ["f"], "shared_key": ["propellant"]})  # every test factor has the id f
+    shared = rows_of(ERROR_PARTS, "factor_id | shared_key | below | above\nf | propellant | 1 | 1")  # each has the id f
     drawn = tabulate_draws(factors(), shared, month=MONTH, seed=7, draws=50).collect()
     assert drawn.group_by("bnf_code").len()["len"].unique().to_list() == [50]
     ventolin = drawn.filter(pl.col("bnf_code") == VENTOLIN)["kg"]
@@ -49,7 +50,7 @@ def test_only_factors_of_devices_in_force_that_month_are_drawn():
             ),
         ]
     )
-    alone = pl.LazyFrame(schema={"factor_id": pl.String, "shared_key": pl.String})
+    alone = pl.LazyFrame(schema=ERROR_PARTS.schema)
     drawn = tabulate_draws(dated, alone, month=MONTH, seed=7, draws=20).collect()
     assert drawn["bnf_code"].to_list() == [VENTOLIN] * 20
     assert drawn["kg"].is_between(26, 30).all()

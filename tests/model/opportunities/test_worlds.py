@@ -9,6 +9,7 @@ from prescarbon.model.opportunities.claims import claim_units, sum_volumes
 from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import total_savings
 from prescarbon.model.opportunities.worlds import draw_excess, measure_intervals
+from prescarbon.tables.products import ERROR_PARTS
 from tests.model.switch_builders import (
     ALL_TARGETS,
     FOUR,
@@ -28,7 +29,7 @@ from tests.model.switch_builders import (
 )
 
 FIXED = factors(f"key | kg_low | kg_co2e | kg_high\n{VENTOLIN} | 28 | 28 | 28\n{SALAMOL} | 12 | 12 | 12")
-ALONE = pl.LazyFrame(schema={"factor_id": pl.String, "shared_key": pl.String})
+ALONE = ERROR_PARTS.empty()
 
 
 def drawn(kg=None, draws=400):
