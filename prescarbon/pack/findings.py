@@ -19,7 +19,15 @@ from prescarbon.pipeline.series import Per1000, chosen_measures, monthly_values,
 from prescarbon.reference.wording import Wording
 from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
-from prescarbon.report.views.parts import Action, Change, SignalPoint, Together, action_from, together_from
+from prescarbon.report.views.parts import (
+    MONTHS_FOR_A_LINE,
+    Action,
+    Change,
+    SignalPoint,
+    Together,
+    action_from,
+    together_from,
+)
 from prescarbon.tables.organisations import GROUP, PLACE
 
 ACTIONS_SHOWN = 5
@@ -178,14 +186,16 @@ class Findings:
 
     @cached_property
     def _changes(self) -> dict[tuple[str, str], Change]:
-        """(level, organisation) → the last twelve months beside the twelve before; none where either year is not whole."""
+        """(level, organisation) → the last twelve months beside the twelve before, over the months whole in both; none where too few."""
         after = self.evidence.period
         before = after.moved(-after.length, self.evidence.months)
         rows = split_between(self.evidence, before, after, REPORTED_LEVELS)
         keys = ("kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix", "kg_factor", "kg_left_out")
         return {
-            (row["level"], row["organisation_code"]): Change(before, after, *(float(row[k]) for k in keys))
-            for row in rows.filter(pl.col("months_compared") == after.length).to_dicts()
+            (row["level"], row["organisation_code"]): Change(
+                before, after, row["months_compared"], *(float(row[k]) for k in keys)
+            )
+            for row in rows.filter(pl.col("months_compared") >= MONTHS_FOR_A_LINE).to_dicts()
         }
 
     def mix_fall(self, practice: str) -> Interval | None:

@@ -27,7 +27,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
     """The page of the whole scope."""
     evidence, told = findings.evidence, findings.told(GROUP, SCOPE)
     return IcsPage(
-        period=evidence.period,
+        period=evidence.period_of(GROUP, SCOPE),
         inhaler_kg=findings.kilograms(GROUP, SCOPE, "inhalers"),
         kg_per_1000=findings.per_1000(GROUP, SCOPE),
         other_kg=findings.kilograms(GROUP, SCOPE, "other"),

@@ -23,6 +23,7 @@ def pcn_pages(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[Pcn
         yield PcnPage(
             pcn_code=code,
             pcn_name=members[0].pcn_name or code,
+            period=findings.evidence.period_of("pcn", code),
             practices=tuple(members),
             addresses=tuple(f"../practice/{page_name(p.practice_code)}" for p in members),
             digest=tuple(_digest(members, findings.words["pcn"])),

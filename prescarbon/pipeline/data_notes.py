@@ -48,6 +48,27 @@ def months_lacking(months: Sequence[date]) -> tuple[str, ...]:
     )
 
 
+def not_reported(memberships: pl.DataFrame, with_rows: pl.LazyFrame, months: Sequence[date]) -> tuple[str, ...]:
+    """GP practices that were open all of a month and have no row in it: the month is not whole for whom they belong to.
+
+    memberships  what `memberships.memberships_by_month` returns
+    """
+    due = memberships.lazy().filter(pl.col("is_due") & pl.col("month").is_in(list(months)))
+    lacking = due.join(with_rows, on=["practice_code", "month"], how="anti").group_by("practice_code")
+    found = lacking.agg(pl.col("month").sort()).sort("practice_code").collect()
+    if found.is_empty():
+        return ()
+    listed = "; ".join(
+        f"{code} in {', '.join(f'{m:%Y-%m}' for m in lacks[:MISSING_SHOWN])}{' …' * (len(lacks) > MISSING_SHOWN)}"
+        for code, lacks in found.head(MISSING_SHOWN).iter_rows()
+    )
+    more = f" and {found.height - MISSING_SHOWN} more" if found.height > MISSING_SHOWN else ""
+    return (
+        f"No rows although open: {listed}{more}. Sums of those months lack them, so they are not whole for their PCN, sub-ICB "
+        "location, ICB and the scope.",
+    )
+
+
 def without_successor(
     practices: pl.LazyFrame, own: pl.DataFrame, sizes: pl.LazyFrame, links: pl.DataFrame, months: Sequence[date]
 ) -> tuple[str, ...]:

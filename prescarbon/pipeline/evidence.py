@@ -26,6 +26,7 @@ from prescarbon.pipeline.data_notes import (
     disagreements,
     months_lacking,
     not_held,
+    not_reported,
     rows_without_nic,
     unknown_codes,
     without_successor,
@@ -334,7 +335,10 @@ def gather(
     own = practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
     sizes = list_sizes_for(read_list_sizes(config.home), chosen, practices, links)
-    warnings += months_lacking(chosen) + without_successor(practices, own, sizes, links, chosen)
+    memberships = memberships_by_month(in_force, with_rows, own, reference.places)
+    year = Period.ending(chosen[-1], MONTHS_IN_YEAR, chosen).held
+    warnings += months_lacking(chosen) + not_reported(memberships, with_rows.lazy(), year)
+    warnings += without_successor(practices, own, sizes, links, chosen)
     return Evidence(
         config=config,
         reference=reference,
@@ -344,7 +348,7 @@ def gather(
         spend=spend,
         prices=prices,
         practices=own,
-        memberships=memberships_by_month(in_force, with_rows, own, reference.places),
+        memberships=memberships,
         list_sizes=(join_lists(sizes, successor_of) if is_as_now else sizes).collect(),
         successor_of=successor_of,
         activity=activity,

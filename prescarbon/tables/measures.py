@@ -124,6 +124,13 @@ KPI_VALUES = Table(
         Column("kpi_id", pl.String, "The indicator."),
         Column("title", pl.String, "Its title."),
         Column("value", pl.Float64, "Central value; null while awaiting a return.", "the measure's", may_be_null=True),
+        Column(
+            "months_held",
+            pl.Int64,
+            "Months of the year in which the organisation reported whole; fewer than 12 is not judged.",
+            "months",
+            may_be_null=True,
+        ),
         Column("low", pl.Float64, "Low end.", "the measure's", may_be_null=True),
         Column("high", pl.Float64, "High end.", "the measure's", may_be_null=True),
         Column(

@@ -18,6 +18,7 @@ from tests.report.test_practice_page import MANIFEST, TOTALS, WORDS, the_page
 SOME_KG = Interval(1, 2, 3)
 KPI = {
     "value": 1.0,
+    "months_held": 11,
     "low": 0.5,
     "high": 2.0,
     "expected": None,
@@ -75,6 +76,7 @@ def pcn(name: str) -> PcnPage:
     return PcnPage(
         pcn_code="U00001",
         pcn_name=name,
+        period=Period.ending(date(2026, 1, 1), 12, [date(2026, 1, 1)]),
         practices=(practice(name),),
         addresses=("../practice/x.html",),
         actions=(action(name),),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pptx import Presentation
 
+from prescarbon.model.period import Period
 from prescarbon.report.faces.slide import write_slide
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Change, Series, SignalPoint
@@ -16,7 +17,18 @@ from tests.report.test_practice_page import MANIFEST, WORDS
 
 MONTHS = [date(2025, m, 1) for m in range(1, 13)]
 POINTS = tuple(SignalPoint(m, 10.0 + m.month, 16.0, 8.0, 24.0, None, None) for m in MONTHS)
-CHANGE = Change((MONTHS[0],), (MONTHS[1],), 100.0, 90.0, -10.0, 5.0, -12.0, -3.0, 0.0)
+CHANGE = Change(
+    Period.of(MONTHS[0], MONTHS[0], MONTHS),
+    Period.of(MONTHS[1], MONTHS[1], MONTHS),
+    1,
+    100.0,
+    90.0,
+    -10.0,
+    5.0,
+    -12.0,
+    -3.0,
+    0.0,
+)
 PAGE = replace(
     ics("A name"),
     inhaler_kg=Interval(900_000, 1_234_567, 1_500_000),

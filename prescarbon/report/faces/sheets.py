@@ -123,9 +123,9 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
         ),
         Sheet(
             "KPIs",
-            [("KPI", "text"), *NUMBER, ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("share of baseline", "share"), ("share low", "share"), ("share high", "share"), ("newest signal", "word"), ("meaning", "word"), ("trajectory", "word"), ("because", "text"), ("status", "word")],
+            [("KPI", "text"), *NUMBER, ("months whole", "count"), ("unit", "word"), ("target", "text"), ("trajectory now", "number"), ("share of baseline", "share"), ("share low", "share"), ("share high", "share"), ("newest signal", "word"), ("meaning", "word"), ("trajectory", "word"), ("because", "text"), ("status", "word")],
             [
-                (k["title"], k["value"], k["low"], k["high"], k["unit"], k["target_words"], k["expected"], k["share_of_baseline"], k["share_low"], k["share_high"], k["signal"], k["meaning"], k["track"], k["because"], k["status"])
+                (k["title"], k["value"], k["low"], k["high"], k["months_held"], k["unit"], k["target_words"], k["expected"], k["share_of_baseline"], k["share_low"], k["share_high"], k["signal"], k["meaning"], k["track"], k["because"], k["status"])
                 for k in page.kpis
             ],
             [words["ics"]["kpis"]],
@@ -219,7 +219,8 @@ def _change_sheet(change: Change | None, words: Wording) -> Sheet:
     if change is None:
         return Sheet("What changed", columns, [], [words["change"]["too_short"]])
     rows = [(name.removeprefix("kg_").replace("_", " "), getattr(change, name)) for name in names]
-    return Sheet("What changed", columns, rows, [words["change"]["parts"]])
+    notes = [f"{months(change.after)} beside {months(change.before)}", change.same_months, words["change"]["parts"]]
+    return Sheet("What changed", columns, rows, [note for note in notes if note])
 
 
 def _series_sheet(series: Sequence[Series]) -> Sheet:

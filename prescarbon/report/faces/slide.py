@@ -153,7 +153,7 @@ def _kpis(slide: Any, page: IcsPage, words: Wording) -> None:
 
 def _change_words(change: Change) -> str:
     return (
-        f"Inhalers beside the twelve months before: {signed(change.kg_change)} kg CO2e = volume {signed(change.kg_volume)}, "
+        f"Inhalers beside the year before{', ' * bool(change.same_months)}{change.same_months}: {signed(change.kg_change)} kg CO2e = volume {signed(change.kg_volume)}, "
         f"mix {signed(change.kg_mix)}, factors {signed(change.kg_factor)}, not split {signed(change.kg_left_out)}."
     )
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from prescarbon.manifest import RunManifest
-from prescarbon.model.period import Period
+from prescarbon.model.period import Period, count_words
 from prescarbon.report.views.numbers import UNKNOWN_POUNDS, Interval, pence
 
 MONTHS_FOR_A_LINE = 6
@@ -78,10 +78,14 @@ class Strip:
 
 @dataclass(frozen=True)
 class Change:
-    """Two periods and their difference, split into parts that add up exactly."""
+    """Two periods and their difference, split into parts that add up exactly.
+
+    compared  how many months were held whole in both: only those are summed
+    """
 
     before: Period
     after: Period
+    compared: int
     kg_before: float
     kg_after: float
     kg_change: float
@@ -89,6 +93,12 @@ class Change:
     kg_mix: float
     kg_factor: float
     kg_left_out: float
+
+    @property
+    def same_months(self) -> str:
+        """That a month is missing and how many are compared, in words; empty where none is."""
+        whole = self.compared == self.after.length
+        return "" if whole else f"over the same {count_words(self.compared, self.after.length)} of both"
 
 
 @dataclass(frozen=True)

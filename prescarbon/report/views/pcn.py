@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from prescarbon.model.period import Period
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.parts import Action, Change, SignalPoint, Together
 from prescarbon.report.views.practice import PracticePage
@@ -21,6 +22,7 @@ class PcnPage:
 
     pcn_code: str
     pcn_name: str
+    period: Period
     practices: tuple[PracticePage, ...]
     addresses: tuple[str, ...]
     actions: tuple[Action, ...]
