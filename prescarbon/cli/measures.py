@@ -92,7 +92,7 @@ def change(
         config, level=level, organisation=organisation, before=before, after=after, by_product=by_product
     )
     columns = (
-        "organisation_code", "series_code", "before", "after", "kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix",
+        "organisation_code", "series_code", "before", "after", "compared", "kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix",
         "kg_factor", "kg_left_out",
     )  # fmt: skip
     say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
@@ -125,7 +125,17 @@ def compare(
         rows = published.compare_published(config, measure, level, month)
     else:
         rows = comparison.compare(config, measure, peers=peers, last_month=month)
-    columns = ("organisation_code", "practice_name", "value", "pooled", "low_95", "high_95", "gate", "verdict")
+    columns = (
+        "organisation_code",
+        "practice_name",
+        "value",
+        "pooled",
+        "low_95",
+        "high_95",
+        "gate",
+        "gate_reason",
+        "verdict",
+    )
     say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
 
 
@@ -147,6 +157,7 @@ def kpis(config: Config, say: Say, level: str, returns: Path | None, month: date
         "kpi_id",
         "title",
         "value",
+        "months_held",
         "low",
         "high",
         "expected",

@@ -117,13 +117,14 @@ def trend_lines(rows: Sequence[dict[str, Any]]) -> str:
     """A series as lines, the value and its limits in one unit, which stands above them."""
     columns = (
         "organisation_code", "month", "charted", "centre", "lower", "upper", "charted_last_year", "signal", "meaning",
-        "break_words", "vintage", "rolling_value",
+        "break_words", "vintage", "rolling_value", "rolling_months",
     )  # fmt: skip
     names = {
         "charted": "value",
         "centre": "expected",
         "charted_last_year": "last year",
         "rolling_value": "rolling year",
+        "rolling_months": "of",
     }
     head = f"value, expected, limits and last year: {rows[0]['charted_unit']}"
     return "\n".join([head, lines(rows, columns, names)])
@@ -205,7 +206,14 @@ def _reject(row: dict[str, Any]) -> str:
     return "".join(c if c.isprintable() else "�" for c in line)  # a row must not steer the terminal
 
 
-MAY_BE_NONE = {"meaning", "break_words", "because", "vintage"}  # where there is none nothing is said
+MAY_BE_NONE = {
+    "meaning",
+    "break_words",
+    "because",
+    "vintage",
+    "gate_reason",
+    "months_held",
+}  # where there is none nothing is said
 
 
 def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str], names: Mapping[str, str] | None = None) -> str:
