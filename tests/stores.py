@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from prescarbon.source.files import take_file
 from prescarbon.source.organisations import import_organisations
 from prescarbon.store.months import Store
 
-VENTOLIN = "0301011R0BEAIAP"
+VENTOLIN = ("0301011R0BEAIAP", "Ventolin Evohaler", 1.5)
 ICB, SUB_ICB = "QHG", "M1J4Y"
 LISTS = (
     "PUBLICATION",
@@ -39,7 +39,10 @@ MAP = (
 
 @dataclass(frozen=True)
 class Surgery:
-    """A GP practice of a store: Ventolin inhalers a month, its PCN, and the days it opened and closed."""
+    """A GP practice of a store: inhalers a month, its PCN, the days it opened and closed, and what it prescribes.
+
+    product  month → BNF code, name and price of an inhaler in £; Ventolin where it names none
+    """
 
     code: str
     inhalers: Mapping[date, int]
@@ -47,6 +50,7 @@ class Surgery:
     opened: str = "19740401"
     closed: str = ""
     setting: str = "4"
+    product: Mapping[date, tuple[str, str, float]] = field(default_factory=dict)
 
 
 def flat(first: date, months: int, inhalers: int) -> dict[date, int]:
@@ -67,10 +71,11 @@ def store_of(
     files.mkdir(parents=True)
     for month in sorted({m for s in surgeries for m in s.inhalers}):
         rows = [
-            (f"{month:%Y-%m}", ICB, SUB_ICB, f"SURGERY {s.code}", s.code, VENTOLIN, "Ventolin Evohaler", 1, n, n, f"{n * 1.5:.2f}",
-             f"{n * 1.4:.2f}", "N", "222311000001102")
+            (f"{month:%Y-%m}", ICB, SUB_ICB, f"SURGERY {s.code}", s.code, code, name, 1, n, n, f"{n * price:.2f}",
+             f"{n * price * 0.93:.2f}", "N", "")
             for s in surgeries
             if (n := s.inhalers.get(month))
+            for code, name, price in [s.product.get(month, VENTOLIN)]
         ]  # fmt: skip
         take_file(Store(home), _csv(files / f"EPD_SNOMED_{month:%Y%m}.csv", EPD, rows))
     began = min(m for s in surgeries for m in s.inhalers)

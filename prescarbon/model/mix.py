@@ -14,7 +14,7 @@ from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 T_OF_PAIRS = 2.718  # Student, 11 degrees of freedom, one side, 1 in 100
-PAIR_ERRORS, MOST_CARRIED = 0.5, 0.9  # as for the limits of a series: model/measures/spc.py
+PAIR_ERRORS, MOST_CARRIED = 0.75, 0.9  # as for the limits of a series: model/measures/spc.py
 
 
 def mix_worlds(parts: pl.LazyFrame, footprint: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:

@@ -191,8 +191,36 @@ def test_a_list_that_begins_in_the_year_is_no_whole_year(tmp_path):
     assert (icb["months_held"], icb["gate"], float(icb["denominator"])) == (6, "shown", 24_000)
 
 
-def test_a_january_code_change_and_a_leap_february_make_no_step(tmp_path):
-    """The same inhalers under a new code and in a month of 29 days are the same kilograms."""
+FOSTAIR = ("0302000C0BQAABX", "Fostair 100/6 inhaler", 29.32)  # 0302000ABBCAAAB from January 2026
+FOSTAIR_NEW = ("0302000ABBCAAAB", "Fostair 100/6 inhaler", 29.32)
+
+
+def test_a_january_code_change_makes_no_step(tmp_path):
+    """The same inhalers under a new code are the same product: no mix, no factor, no step in a share."""
+    months = flat(date(2024, 2, 1), 24, 240)
+    renamed = {m: FOSTAIR_NEW if m >= date(2026, 1, 1) else FOSTAIR for m in months}
+    config = store_of(tmp_path, [Surgery(B, months, product=renamed)], {date(2024, 2, 1): {B: 24_000}})
+    (row,) = change(config, level="icb")
+    assert (row["after"], row["kg_change"], row["kg_mix"], row["kg_factor"]) == ("2025-02 to 2026-01", 0, 0, 0)
+    (one,) = change(config, level="icb", by_product=True)
+    assert one["series_code"] == FOSTAIR_NEW[0]
+    assert len({r["value"] for r in trend(config, "kg_per_inhaler", level="icb")}) == 1
+
+
+def test_practices_that_are_alike_stand_alike(tmp_path):
+    """Ties: twelve practices with the same figures are all about the same as others, in whatever order they stand."""
+    alike = [Surgery(f"K810{n}", flat(FIRST, 24, 240)) for n in range(11, 23)]
+    config = store_of(tmp_path, alike, {FIRST: {s.code: 24_000 for s in alike}})
+    found = compare(config, "kg_per_inhaler", peers="all")
+    assert {(r["value"], r["gate"], r["verdict"]) for r in found} == {
+        (found[0]["value"], "ranked", "about the same as others")
+    }
+    other = store_of(tmp_path / "other", alike[::-1], {FIRST: {s.code: 24_000 for s in alike}})
+    assert compare(other, "kg_per_inhaler", peers="nearest") == compare(config, "kg_per_inhaler", peers="nearest")
+
+
+def test_a_leap_february_makes_no_step(tmp_path):
+    """The same inhalers in a month of 29 days are the same kilograms, and as many a dispensing day."""
     config = store_of(tmp_path, [Surgery(B, flat(date(2023, 3, 1), 24, 240))], {date(2023, 3, 1): {B: 24_000}})
     (row,) = change(config, level="icb")  # February 2024 has 29 days, February 2025 has 28
     assert (row["before"], row["kg_change"], row["kg_factor"]) == ("2023-03 to 2024-02", 0, 0)
