@@ -1,5 +1,7 @@
 """Devices × factor → kg low / central / high, with the method that gave them; the rest by constant-price spend."""
 
+from datetime import date
+
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER, in_force
@@ -28,6 +30,32 @@ def count_devices(activity: pl.LazyFrame, products: pl.LazyFrame) -> pl.LazyFram
         activity.join(facts, on=["month", "bnf_code"], how="left", validate="m:1")
         .with_columns(devices=devices)
         .drop("units_per_device", "doses_per_device")
+    )
+
+
+def at_one_mix(footprint: pl.LazyFrame, factors: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """The footprint with every generic of an assumed mix of brands at the mix of one month, whatever its own.
+
+    footprint  table FOOTPRINT; extra columns are kept
+    factors    table FACTORS of devices
+    For comparing years apart: the step of an assumption between them is no change of prescribing.
+    """
+    is_mix = pl.col("key_kind").cast(pl.String) == "brand_mix"
+    then = factors.filter(is_mix, pl.lit(month).is_between("valid_from", "valid_to")).select(
+        bnf_code="key", id_then="factor_id", **{f"{k}_then": pl.col(k) for k in KILOGRAMS}
+    )
+    is_told = (pl.col("method").cast(pl.String) == "brand_mix") & pl.col("id_then").is_not_null()
+    columns = footprint.collect_schema().names()
+    return (
+        footprint.join(then, on="bnf_code", how="left", validate="m:1")
+        .with_columns(
+            pl.when(is_told).then("id_then").otherwise("factor_id").alias("factor_id"),
+            *(
+                pl.when(is_told).then((pl.col("devices") * pl.col(f"{k}_then")).round(6).cast(KG)).otherwise(k).alias(k)
+                for k in KILOGRAMS
+            ),
+        )
+        .select(columns)
     )
 
 

@@ -18,7 +18,6 @@ Seeds. The draws of a key come from PCG64 seeded by (seed, BLAKE2b of the key, w
 that they depend on neither the row order, nor the other factors, nor the organisations present.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
@@ -202,8 +201,8 @@ def _worlds(sums: pl.DataFrame, parts: pl.LazyFrame, seed: int, draws: int) -> I
     keys = np.unique(moved["shared_key"].to_list())
     everywhere = draw_positions([str(k) for k in keys], seed, draws)
     firsts = np.arange(0, sums["group"].n_unique(), ORGANISATIONS_AT_ONCE)
-    bounds = [*np.searchsorted(moved["group"].to_numpy(), firsts).tolist(), moved.height]
-    for start, end in itertools.pairwise(bounds):
+    starts = np.searchsorted(moved["group"].to_numpy(), firsts).tolist()
+    for start, end in zip(starts, [*starts, moved.height][1:], strict=True):
         yield _worlds_of(moved[start:end], keys, everywhere, seed)
 
 

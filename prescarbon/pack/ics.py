@@ -76,8 +76,13 @@ def gases(evidence: Evidence, words: Wording) -> str:
 
 def month_rows(evidence: Evidence) -> list[Mapping[str, Any]]:
     """What each month's file was made of."""
-    keys = ("rows_in", "rows_used", "rows_rejected", "nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
-    return [{"month": m.month, **{key: getattr(m, key) for key in keys}} for m in evidence.manifests]
+    rows, pounds = ("rows_in", "rows_used", "rows_rejected"), ("nic_gbp_in", "nic_gbp_used", "nic_gbp_rejected")
+    return [
+        {"month": m.month}
+        | {key: getattr(m, key) for key in rows}
+        | {key: None if m.nic_gbp_in is None else getattr(m, key) for key in pounds}
+        for m in evidence.manifests
+    ]
 
 
 def published_rows(evidence: Evidence) -> list[dict[str, Any]]:

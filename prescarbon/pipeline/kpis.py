@@ -1,7 +1,7 @@
 """KPIs: each measured and held against its target, with its monthly series, or waiting for a return."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -9,8 +9,10 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.model.activity import IS_INHALER
+from prescarbon.model.footprint import at_one_mix
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.kpis import draw_trajectory, gather_kpis, newest_signals
+from prescarbon.model.period import Period
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import ALL_LEVELS, check_level, members_now
 from prescarbon.pipeline.series import ENDS, PARTS, chosen_measures, daily_values, period_values, signals_of, whole_only
@@ -80,13 +82,16 @@ def held_against_targets(evidence: Evidence, level: str) -> Kpis:
     newest = [newest_signals(series.lazy()) for series in signals.values()]
     now = pl.LazyFrame({"month": [evidence.period.last]}, schema={"month": pl.Date})
     whole, lacking = _baselines_held(longer, targets)
+    # a target is judged at one mix of brands, that of now: a step of the assumption is no change of prescribing
+    footprint = at_one_mix(longer.footprint.lazy(), longer.factors, evidence.period.last).collect()
+    at_mix = replace(longer, footprint=footprint)
     found = gather_kpis(
         listed,
         period_values(evidence, measures, level),
         targets,
-        draw_trajectory(targets, _baselines(longer, whole, level), now),
+        draw_trajectory(targets, _baselines(at_mix, whole, level), now),
         pl.concat([pl.LazyFrame(schema=NEWEST_SCHEMA), *newest]),
-        _shares(evidence, whole, level),
+        _shares(at_mix, evidence.period, whole, level),
         lacking,
         reference.kpi_returns,
     )
@@ -130,16 +135,15 @@ def _baselines(evidence: Evidence, whole: Sequence[Baseline], level: str) -> pl.
     return pl.concat(found)
 
 
-def _shares(evidence: Evidence, whole: Sequence[Baseline], level: str) -> pl.LazyFrame:
-    """organisation_code, level, target_id, low_part, high_part: of kg now ÷ kg in the baseline, both in one draw."""
-    longer = evidence.longer
+def _shares(longer: Evidence, year: Period, whole: Sequence[Baseline], level: str) -> pl.LazyFrame:
+    """organisation_code, level, target_id, low_part, high_part: of kg of the year ÷ kg in the baseline, both in one draw."""
     members = members_now(longer.practices, longer.reference.places, [level])
     part_of = {measure: part for part, measures in PARTS.items() for measure in measures}
     found = [pl.LazyFrame(schema=SHARE_SCHEMA)]
     for target_id, measure_id, months in whole:
         if measure_id in part_of:
             is_part = IS_INHALER if part_of[measure_id] == "inhalers" else ~IS_INHALER
-            then, now = (pl.col("month").is_in(m) for m in (months, evidence.period.held))
+            then, now = (pl.col("month").is_in(m) for m in (months, year.held))
             period = pl.when(now).then(pl.lit("after")).when(then).then(pl.lit("before"))
             rows = longer.footprint.lazy().filter(is_part, then | now).with_columns(period=period)
             share = longer.shares(rows.join(members, on="practice_code"), list(ORGANISATION_SCHEMA)).lazy()

@@ -7,9 +7,11 @@ import polars as pl
 from prescarbon.errors import InputError
 from prescarbon.reference.places import Place
 from prescarbon.tables.organisations import GROUP, LEVELS, PLACE
+from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 SCOPE = "all practices in scope"
 NO_PLACE = "In no listed place"
+SILENT_FROM = f"{MONTHS_IN_YEAR}mo"  # after its last rows: nobody waits any longer for a practice that no file closes
 ALL_LEVELS = (*LEVELS, PLACE, GROUP)
 
 
@@ -33,15 +35,20 @@ def memberships_by_month(
     practices  one row a practice: what its own rows print, where no file names it
     returns    practice_code, month, setting, is_due and a column for each level (LEVELS, place, group) with its
                organisation's code or null. A GP practice is due in every month that it is open for from the first to the
-               last day: without its rows the sums of that month lack a part
+               last day, from its first month with rows until it has had none for a year: without its rows the sums of such
+               a month lack a part
     """
+    ends = pl.col("month").min().alias("first"), pl.col("month").max().dt.offset_by(SILENT_FROM).alias("silent")
+    reporting = with_rows.group_by("practice_code").agg(*ends)
+    in_force = in_force.join(reporting, on="practice_code", validate="m:1")
     first_day, last_day = pl.col("month"), pl.col("month").dt.month_end()
     is_open = (
         pl.col("is_active")
         & (pl.coalesce("opened", first_day) <= first_day)
         & (pl.coalesce("closed", last_day) >= last_day)
     )
-    is_due = is_open & (pl.col("setting").cast(pl.String) == "GP practice")
+    is_reporting = (pl.col("month") >= pl.col("first")) & (pl.col("month") < pl.col("silent"))
+    is_due = is_open & is_reporting & (pl.col("setting").cast(pl.String) == "GP practice")
     named = in_force.select(
         "practice_code", "month", pl.col("setting").cast(pl.String), is_due.alias("is_due"), *_levels(places)
     )
@@ -49,11 +56,7 @@ def memberships_by_month(
     from_rows = nameless.select(
         "practice_code", "month", pl.lit("not known").alias("setting"), pl.lit(False).alias("is_due"), *_levels(places)
     )
-    return (
-        pl.concat([named, from_rows])
-        .join(with_rows.select("practice_code").unique(), on="practice_code", how="semi")
-        .sort("practice_code", "month")
-    )
+    return pl.concat([named, from_rows]).sort("practice_code", "month")
 
 
 def members_now(practices: pl.DataFrame, places: Mapping[str, Place], levels: Sequence[str]) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from prescarbon.model.period import Period
 from prescarbon.pipeline import peers
 from prescarbon.pipeline.peers import find_peers
 from prescarbon.tables.organisations import PRACTICE_TRAITS
@@ -24,12 +25,12 @@ def world(monkeypatch, settings, *, months=None, lists=None, traits=NO_TRAITS):
     monkeypatch.setattr(peers, "read_practice_traits", lambda _home: traits)
     return SimpleNamespace(
         config=SimpleNamespace(home=None),
-        period=tuple(YEAR),
+        period=Period.of(YEAR[0], YEAR[-1], YEAR),
         practices=pl.DataFrame(
             {"practice_code": list(settings), "setting": list(settings.values())}
             | dict.fromkeys(("pcn_code", "sub_icb_code", "icb_code"), "A")
         ),
-        footprint=pl.DataFrame(rows, schema={"practice_code": pl.String, "month": pl.Date}, orient="row"),
+        with_rows=pl.LazyFrame(rows, schema={"practice_code": pl.String, "month": pl.Date}, orient="row").unique(),
         list_sizes=pl.DataFrame(
             [(code, YEAR[-1], 1000 * n) for n, code in enumerate(sizes, start=1)],
             schema={"practice_code": pl.String, "month": pl.Date, "patients": pl.Int64}, orient="row",

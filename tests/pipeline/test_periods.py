@@ -138,7 +138,9 @@ def test_a_practice_that_did_not_report_leaves_a_gap_and_no_low_month(tmp_path):
     assert (icb["kg_change"], icb["compared"]) == (0, "11 of 12 months")
     pages = {p.practice_code: p for p in make_views(gather(config, months=24)).pages}
     assert pages[A].period.count == "11 of 12 months"
-    assert pages[A].change is None
+    assert pages[A].change.same_months == "over the same 11 of 12 months of both"
+    assert (pages[A].change.kg_change, pages[B].change.same_months) == (0, "")
+    assert any(w.startswith("No rows although open: K81001 in 2025-06.") for w in gather(config).warnings)
 
 
 def test_a_month_that_is_not_held_is_a_gap_for_everyone(tmp_path):

@@ -140,8 +140,8 @@ def test_pounds_that_are_not_in_the_data_are_words_and_never_nought():
     )
     page = PracticePage(**vars(figures))
     text = HTML.practice(page).html
-    assert "£ not in the data net ingredient cost. Coverage: " in text
-    assert "and not known of all £ carry" in text
+    assert "£ not in the data net ingredient cost." in text
+    assert "not known of all £ carry" in text
     assert "Other medicines: not known. " in text
     assert "50 items whose price is not known are left out." in text
     assert (page.other_kg, page.nic_gbp, page.covered_gbp, page.other_items_unknown) == (None, None, None, 50)
@@ -198,7 +198,7 @@ def test_a_corrected_quantity_is_shown_before_and_after():
 def test_no_list_size_is_said_and_never_guessed():
     page = the_page()
     assert page.kg_per_1000 is None
-    assert "Inhalers per 1,000 registered people</span><b>not known" in HTML.practice(page).html
+    assert "Inhalers per 1,000 registered people, 2 of 12 months</span><b>not known" in HTML.practice(page).html
 
 
 def test_hostile_text_neither_runs_nor_breaks_out():

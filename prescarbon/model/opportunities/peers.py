@@ -112,7 +112,9 @@ def _judge(block: pl.DataFrame, nearest: pl.DataFrame | None) -> pl.DataFrame:
     sets = find_sets(block["practice_code"], nearest)
     by_share = compare(items, pool, judged, is_peer, sets, is_rate=False)
     if block["kind"].cast(pl.String)[0] == "over-use":  # preventers stay: what is left of both is less too
-        by_share = replace(by_share, excess=by_share.excess / (1 - np.nan_to_num(by_share.quartile)))
+        rest = 1 - np.nan_to_num(by_share.quartile)
+        nothing = np.zeros_like(rest)  # where the peers have nothing else, no less of it reaches their quartile
+        by_share = replace(by_share, excess=np.divide(by_share.excess, rest, out=nothing, where=rest > 0))
     chosen, exposure = by_share, pool
     is_rate = np.zeros_like(judged)
     if block["is_per_list"][0]:

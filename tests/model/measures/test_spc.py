@@ -178,7 +178,7 @@ def test_what_last_month_left_over_is_carried_on():
     mean = sum(change) / 12  # 10.67
     signs = [c - mean for c in change]
     lag = sum(a * b for a, b in itertools.pairwise(signs)) / sum(a * a for a in signs)
-    carried = min(0.9, lag + (1 + 3 * lag) / 12 + 0.5 / 12**0.5)
+    carried = min(0.9, lag + (1 + 3 * lag) / 12 + 0.75 / 12**0.5)
     row = table.row(23, named=True)
     assert row["lag_1"] == pytest.approx(lag)
     assert row["centre"] == pytest.approx(SEASON[11] + mean + carried * (change[10] - mean))
@@ -193,7 +193,7 @@ def expected(y: list[float]) -> list[tuple[float, float] | None]:
     mean = sum(base) / size
     squares = sum((c - mean) ** 2 for c in base)
     lag = sum((a - mean) * (b - mean) for a, b in itertools.pairwise(base)) / squares if squares else 0.0
-    carried = min(max(lag + (1 + 3 * lag) / size + 0.5 / size**0.5, 0.0), 0.9)
+    carried = min(max(lag + (1 + 3 * lag) / size + 0.75 / size**0.5, 0.0), 0.9)
     left = [None, *((b - mean) - carried * (a - mean) for (_, a), (_, b) in itertools.pairwise(change))]
     own = [v for v in left[first : first + size] if v is not None]
     reach = (
