@@ -89,6 +89,7 @@ def value_lines(values: pl.DataFrame) -> str:
     return "\n".join(
         f"{r['organisation_code']:10}{r['measure_id']:36}{_shown(r['value']):>16}  ({_shown(r['numerator'])} ÷ "
         f"{_shown(r['denominator'])})  {r['period_start']:%Y-%m} to {r['period_end']:%Y-%m}  {r['gate']}"
+        + ("" if r["months_held"] == r["months"] else f" ({r['months_held']} of {r['months']} months)")
         for r in values.to_dicts()
     )
 

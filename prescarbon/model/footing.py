@@ -1,5 +1,7 @@
 """What the kilograms of inhalers rest on: which evidence, and how much on a brand that no data name."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from prescarbon.model.activity import IS_INHALER, in_force
@@ -9,12 +11,13 @@ from prescarbon.tables.schema import KG
 BY_METHOD = ("product", "class", "brand_mix")
 
 
-def rest_on(footprint: pl.LazyFrame, brand_ends: pl.LazyFrame) -> pl.LazyFrame:
+def rest_on(footprint: pl.LazyFrame, brand_ends: pl.LazyFrame, by: Sequence[str] = ("practice_code",)) -> pl.LazyFrame:
     """The inhalers of each practice by the evidence behind their kilograms.
 
     footprint   table FOOTPRINT of the months to be summed
     brand_ends  key, valid_from, valid_to, kg_small, kg_large (kg a device): a generic, were it all of one brand
-    returns     practice_code: items, covered_items (with a factor), and exact kg: kg_co2e, kg_product, kg_class,
+    by          grouping columns
+    returns     by…: items, covered_items (with a factor), and exact kg: kg_co2e, kg_product, kg_class,
                 kg_brand_mix, and of those kg_brand_mix what they would be as kg_small or kg_large
     method      docs/explanation/method.md, "Coverage"
     """
@@ -27,7 +30,7 @@ def rest_on(footprint: pl.LazyFrame, brand_ends: pl.LazyFrame) -> pl.LazyFrame:
             pl.when(of_mix).then((pl.col(k) * pl.col("devices")).round(6).cast(KG)).alias(k)
             for k in ("kg_small", "kg_large")
         )
-        .group_by("practice_code")
+        .group_by(list(by))
         .agg(
             pl.col("items").sum(),
             pl.col("items").filter(pl.col("kg_co2e").is_not_null()).sum().alias("covered_items"),
@@ -35,5 +38,5 @@ def rest_on(footprint: pl.LazyFrame, brand_ends: pl.LazyFrame) -> pl.LazyFrame:
             *(pl.col("kg_co2e").filter(pl.col("method") == m).sum().alias(f"kg_{m}") for m in BY_METHOD),
             pl.col("kg_small", "kg_large").sum(),
         )
-        .sort("practice_code")
+        .sort(list(by))
     )

@@ -24,6 +24,22 @@ def date_successors(named: pl.LazyFrame, practices: pl.LazyFrame) -> pl.LazyFram
     )
 
 
+def closed_by(in_force: pl.LazyFrame, links: pl.LazyFrame) -> pl.LazyFrame:
+    """Practices of each month with the day they closed: of a merger, where that is earlier than the organisation files'.
+
+    in_force  what `organisations.practices_in_force` returns
+    links     what `date_successors` returns
+    """
+    columns = in_force.collect_schema().names()
+    closed = pl.min_horizontal("closed", "last_day")
+    return (
+        in_force.join(links.select("practice_code", "last_day"), on="practice_code", how="left", validate="m:1")
+        .with_columns(closed=closed, is_active=pl.col("is_active") & (closed >= pl.col("month")).fill_null(value=True))
+        .with_columns(state=pl.when(closed < pl.col("month")).then(pl.lit("closed")).otherwise("state"))
+        .select(columns)
+    )
+
+
 def last_days(practices: pl.LazyFrame) -> pl.LazyFrame:
     """practice_code, last_day: the day a practice closed or was last called in use; 9999-12-31 where it is open."""
     return practices.group_by("practice_code").agg(last_day=pl.col("valid_to").max())

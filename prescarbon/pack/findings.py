@@ -14,8 +14,16 @@ from prescarbon.pipeline.changes import mix_falls, split_between
 from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
+from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
-from prescarbon.pipeline.series import Per1000, chosen_measures, monthly_values, per_1000, signals_of
+from prescarbon.pipeline.series import (
+    Per1000,
+    chosen_measures,
+    inhalers_with_a_factor,
+    monthly_values,
+    per_1000,
+    signals_of,
+)
 from prescarbon.reference.wording import Wording
 from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
@@ -102,6 +110,18 @@ class Findings:
         found = (self._per_1000_of_places if level == PLACE else self._per_1000[level]).get(code)
         return found.kg if found else None
 
+    def inhalers(self, level: str, code: str) -> float | None:
+        """Inhalers with a factor of an organisation over the period, of the practices that were its own in each month."""
+        return (self._inhalers_of_places if level == PLACE else self._inhalers[level]).get(code)
+
+    @cached_property
+    def _inhalers(self) -> Mapping[str, Mapping[str, float]]:
+        return {level: inhalers_with_a_factor(self.evidence, level) for level in REPORTED_LEVELS}
+
+    @cached_property
+    def _inhalers_of_places(self) -> Mapping[str, float]:
+        return inhalers_with_a_factor(self.evidence, PLACE)
+
     @cached_property
     def _per_1000(self) -> Mapping[str, Mapping[str, Per1000]]:
         return {level: per_1000(self.evidence, level) for level in REPORTED_LEVELS}
@@ -161,7 +181,9 @@ class Findings:
     @cached_property
     def _not_judged(self) -> dict[tuple[str, str], str]:
         """(level, organisation) → why none of its lines is ranked, where it is judged on nothing."""
-        named = {level: found.lines.drop_nulls("not_judged") for level, (found, _) in self._found.items()}
+        named = {
+            level: (every or found).lines.drop_nulls("not_judged") for level, (found, every) in self._found.items()
+        }
         return {
             (level, code): why
             for level, lines in named.items()
@@ -193,10 +215,29 @@ class Findings:
         keys = ("kg_before", "kg_after", "kg_change", "kg_volume", "kg_mix", "kg_factor", "kg_left_out")
         return {
             (row["level"], row["organisation_code"]): Change(
-                before, after, row["months_compared"], *(float(row[k]) for k in keys)
+                before,
+                after,
+                row["months_compared"],
+                **{k: float(row[k]) for k in keys},
+                joined=self._joined.get((row["level"], row["organisation_code"]), ()),
             )
             for row in rows.filter(pl.col("months_compared") >= MONTHS_FOR_A_LINE).to_dicts()
         }
+
+    @cached_property
+    def _joined(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """(level, organisation) → practices that closed and whose past is counted here, though it was not theirs then."""
+        evidence = self.evidence
+        gone = pl.col("practice_code").is_in(list(evidence.successor_of))
+        now = evidence.members_as_now(REPORTED_LEVELS).filter(gone)
+        then = members_now(evidence.practices, evidence.reference.places, REPORTED_LEVELS)
+        moved = now.join(then, on=["practice_code", "organisation_code", "level"], how="anti").collect()
+        found: dict[tuple[str, str], tuple[str, ...]] = {}
+        for level, code, practice in (
+            moved.select("level", "organisation_code", "practice_code").sort(pl.all()).iter_rows()
+        ):
+            found[level, code] = (*found.get((level, code), ()), practice)
+        return found
 
     def mix_fall(self, practice: str) -> Interval | None:
         """The fall of kilograms by mix between the two years (least, central, most), where chance does not explain it."""

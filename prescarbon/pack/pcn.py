@@ -1,6 +1,6 @@
 """The PCN lead's page: its practices, its actions with who holds most of each, and a digest of the newest month."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from prescarbon.pack.findings import Findings
@@ -26,12 +26,12 @@ def pcn_pages(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[Pcn
             period=findings.evidence.period_of("pcn", code),
             practices=tuple(members),
             addresses=tuple(f"../practice/{page_name(p.practice_code)}" for p in members),
-            digest=tuple(_digest(members, findings.words["pcn"])),
+            digest=tuple(_digest(members, findings.words["pcn"], set(findings.evidence.successor_of.values()))),
             **vars(told),
         )
 
 
-def _digest(members: Sequence[PracticePage], words: Mapping[str, str]) -> Iterator[Digest]:
+def _digest(members: Sequence[PracticePage], words: Mapping[str, str], joined: Collection[str]) -> Iterator[Digest]:
     """The newest month of inhaler carbon beside the month before and last year's, where it moved or gives a signal."""
     for page in members:
         known = {p.month: p.inhaler_kg.central for p in page.trend if p.inhaler_kg}
@@ -42,7 +42,8 @@ def _digest(members: Sequence[PracticePage], words: Mapping[str, str]) -> Iterat
         month_before, year_before = (newest - timedelta(days=1)).replace(day=1), newest.replace(year=newest.year - 1)
         last_year = known.get(year_before)
         sentences = []
-        if last_year and abs(now / last_year - 1) >= MOVED:
+        is_same = page.practice_code not in joined  # who took a practice over is another than a year ago
+        if is_same and last_year and abs(now / last_year - 1) >= MOVED:
             beside = {"month": month_before, "year": year_before}
             parts = {f"since_{name}": _beside(now, known.get(m), m, words, name) for name, m in beside.items()}
             sentences.append(words["digest"].format(kg=number(now), month=month(newest), **parts))

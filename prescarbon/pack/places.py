@@ -6,7 +6,6 @@ from prescarbon.pack.findings import Findings
 from prescarbon.pipeline.memberships import NO_PLACE
 from prescarbon.report.faces.safety import page_name
 from prescarbon.report.views.ics import GroupRow
-from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.organisations import PLACE
@@ -15,8 +14,8 @@ from prescarbon.tables.organisations import PLACE
 def pcn_rows(findings: Findings, pcns: Sequence[PcnPage]) -> Iterator[GroupRow]:
     """Each PCN that has a page, with its address."""
     for pcn in pcns:
-        kg, per_1000 = findings.kilograms("pcn", pcn.pcn_code, "inhalers"), findings.per_1000("pcn", pcn.pcn_code)
-        yield _group_row(pcn.practices, pcn.pcn_code, pcn.pcn_name, f"pcn/{page_name(pcn.pcn_code)}", kg, per_1000)
+        address = f"pcn/{page_name(pcn.pcn_code)}"
+        yield _group_row(findings, "pcn", pcn.pcn_code, (pcn.pcn_code, pcn.pcn_name, address), len(pcn.practices))
 
 
 def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[GroupRow]:
@@ -25,31 +24,26 @@ def place_rows(findings: Findings, pages: Sequence[PracticePage]) -> Iterator[Gr
     found = []
     for key, place in findings.evidence.reference.places.items():
         if members := [left.pop(code) for code in place.practice_codes if code in left]:
-            kg, per_1000 = findings.kilograms(PLACE, place.name, "inhalers"), findings.per_1000(PLACE, place.name)
-            found.append(_group_row(members, key, place.name, None, kg, per_1000))
+            found.append(_group_row(findings, PLACE, place.name, (key, place.name, None), len(members)))
     if found and left:
-        kg = findings.kilograms(PLACE, NO_PLACE, "inhalers")
-        found.append(_group_row(list(left.values()), "none", NO_PLACE, None, kg, None))
+        inhalers, kg = sum(p.inhalers for p in left.values()), findings.kilograms(PLACE, NO_PLACE, "inhalers")
+        per_inhaler = kg.central / inhalers if kg and inhalers else None
+        found.append(GroupRow("none", NO_PLACE, None, len(left), kg, inhalers, per_inhaler, None))
     yield from found
 
 
 def _group_row(
-    members: Sequence[PracticePage],
-    code: str,
-    name: str,
-    address: str | None,
-    kg: Interval | None,
-    per_1000: Interval | None,
+    findings: Findings, level: str, organisation: str, shown: tuple[str, str, str | None], practices: int
 ) -> GroupRow:
-    """Practices together over the period of their pages."""
-    inhalers = sum(p.inhalers for p in members)
+    """An organisation over the period; shown are the code, name and address of its row."""
+    kg, per_1000 = findings.kilograms(level, organisation, "inhalers"), findings.per_1000(level, organisation)
+    inhalers = findings.inhalers(level, organisation) or 0.0
     return GroupRow(
-        code=code,
-        name=name,
-        address=address,
-        practices=len(members),
+        *shown,
+        practices=practices,
         inhaler_kg=kg,
         inhalers=inhalers,
         kg_per_inhaler=kg.central / inhalers if kg and inhalers else None,
         kg_per_1000=per_1000.central if per_1000 else None,
+        period=findings.evidence.period_of(level, organisation),
     )

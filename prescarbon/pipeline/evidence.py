@@ -18,7 +18,7 @@ from prescarbon.model.measures.values import run_measures
 from prescarbon.model.organisations import MEMBERSHIPS, practices_in_force
 from prescarbon.model.people import join_lists, list_sizes_for
 from prescarbon.model.period import Period, months_on
-from prescarbon.model.successors import date_successors, lines_of_successors
+from prescarbon.model.successors import closed_by, date_successors, lines_of_successors
 from prescarbon.model.sums import known_sum
 from prescarbon.model.uncertainty import intervals_by, shares_by
 from prescarbon.pipeline.data_notes import (
@@ -42,11 +42,13 @@ from prescarbon.pipeline.footprint import (
 from prescarbon.pipeline.inputs import other_inputs
 from prescarbon.pipeline.memberships import (
     ALL_LEVELS,
+    NO_PLACE,
     SCOPE,
     members_now,
     members_of,
     memberships_by_month,
     whole_months,
+    with_gaps_of_predecessors,
 )
 from prescarbon.pipeline.names import names_of, practices_of
 from prescarbon.pipeline.prices import ConstantPrices, constant_prices
@@ -55,12 +57,14 @@ from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.store.months import MonthManifest, Store
 from prescarbon.store.organisations import read_list_sizes
-from prescarbon.tables.organisations import GROUP
+from prescarbon.tables.organisations import GROUP, PLACE
 from prescarbon.tables.prescribing import METHODS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 TREND_MEASURE = "kg_per_inhaler"
-MONTHS_IN_SERIES = 48  # twelve compared with, twenty-four that set limits, twelve judged: model/measures/spc.py
+MONTHS_IN_SERIES = (
+    49  # one to carry on from, twelve compared with, twenty-four that set limits, twelve judged: model/measures/spc.py
+)
 REPORTED_LEVELS = ("practice", "pcn", GROUP)
 
 
@@ -147,20 +151,25 @@ class Evidence:
     def kilograms(self) -> pl.DataFrame:
         """level, organisation_code, part (inhalers, other), kg_low, kg_co2e, kg_high over the period.
 
-        Members are those of the last month; one draw serves all, so the levels move together. Kilograms by device and by
-        spend are of different kinds: nothing adds them up.
+        Members are those of each month, as measures have them; one draw serves all, so the levels move together. Kilograms by
+        device and by spend are of different kinds: nothing adds them up.
         """
-        members = members_now(self.practices, self.reference.places, ALL_LEVELS)
         now = self.footprint.lazy().filter(pl.col("month").is_in(self.period.held))
         summed = (
-            now.group_by("practice_code", "factor_id", IS_INHALER.alias("is_inhaler"))
+            now.group_by("practice_code", "month", "factor_id", IS_INHALER.alias("is_inhaler"))
             .agg(pl.col("kg_low", "kg_co2e", "kg_high").sum(), is_known=pl.col("kg_co2e").count() > 0)
             .with_columns(pl.when("is_known").then(pl.col(k)).alias(k) for k in ("kg_low", "kg_co2e", "kg_high"))
-            .join(members, on="practice_code")
+            .join(self.members_then, on=["practice_code", "month"])
         )
         parts = {"inhalers": pl.col("is_inhaler"), "other": ~pl.col("is_inhaler")}
         rows = pl.concat(summed.filter(mask).with_columns(part=pl.lit(part)) for part, mask in parts.items())
         return self.intervals(rows, ["level", "organisation_code", "part"])
+
+    @cached_property
+    def members_then(self) -> pl.LazyFrame:
+        """practice_code, month, organisation_code, level: who belonged where in each month; who is in no place, to NO_PLACE."""
+        placed = self.memberships.with_columns(pl.col(PLACE).fill_null(NO_PLACE))
+        return members_of(placed, ALL_LEVELS).drop("setting", "is_due")
 
     def members_as_now(self, levels: Sequence[str]) -> pl.LazyFrame:
         """practice_code, organisation_code, level: each practice, and one that closed with its successor, as things stand now."""
@@ -217,11 +226,11 @@ class Evidence:
 
     @cached_property
     def footing(self) -> pl.DataFrame:
-        """level, organisation_code and the sums of `rest_on` over the period; members are those of the last month."""
+        """level, organisation_code and the sums of `rest_on` over the period; members are those of each month."""
         now = self.footprint.lazy().filter(pl.col("month").is_in(self.period.held))
-        rests = rest_on(now, self.reference.brand_ends(self.config.gwp_basis))
-        members = members_now(self.practices, self.reference.places, ALL_LEVELS)
-        summed = rests.join(members, on="practice_code").drop("practice_code").group_by("level", "organisation_code")
+        then = ["practice_code", "month"]
+        rests = rest_on(now, self.reference.brand_ends(self.config.gwp_basis), then)
+        summed = rests.join(self.members_then, on=then).drop(then).group_by("level", "organisation_code")
         return (
             summed.agg(known_sum("kg_co2e"), pl.exclude("kg_co2e").sum()).sort("level", "organisation_code").collect()
         )
@@ -320,6 +329,7 @@ def gather(
     successor_of = {code: line[-1] for code, line in lines_of_successors(closed).items()}
     is_as_now = config.membership == MEMBERSHIPS[1]
     prescribing = prescribing_of(store, chosen, scope.codes)  # verified: the store gives no row of a month that is not
+    as_they_were = prescribing
     if is_as_now:
         prescribing = prescribing.with_columns(pl.col("practice_code").replace(successor_of))
     warnings += rows_without_nic(prescribing, manifests)
@@ -331,11 +341,15 @@ def gather(
     check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
         warnings += unknown_codes(footprint, names) + disagreements(prescribing, reference)
-    in_force = practices_in_force(practices, chosen, config.membership).collect()
+    in_force = closed_by(practices_in_force(practices, chosen, config.membership), links.lazy()).collect()
     own = practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
     sizes = list_sizes_for(read_list_sizes(config.home), chosen, practices, links)
     memberships = memberships_by_month(in_force, with_rows, own, reference.places)
+    if is_as_now:
+        rows_then = as_they_were.select("practice_code", "month").unique().collect()
+        before = memberships_by_month(in_force, rows_then, own, reference.places)
+        memberships = with_gaps_of_predecessors(memberships, before, rows_then, successor_of)
     year = Period.ending(chosen[-1], MONTHS_IN_YEAR, chosen).held
     warnings += months_lacking(chosen) + not_reported(memberships, with_rows.lazy(), year)
     warnings += without_successor(practices, own, sizes, links, chosen)

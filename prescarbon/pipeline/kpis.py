@@ -14,7 +14,7 @@ from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.kpis import draw_trajectory, gather_kpis, newest_signals
 from prescarbon.model.period import Period
 from prescarbon.pipeline.evidence import Evidence, gather
-from prescarbon.pipeline.memberships import ALL_LEVELS, check_level, members_now
+from prescarbon.pipeline.memberships import ALL_LEVELS, check_level
 from prescarbon.pipeline.series import ENDS, PARTS, chosen_measures, daily_values, period_values, signals_of, whole_only
 from prescarbon.tables.measures import MEASURE_VALUES
 
@@ -79,7 +79,8 @@ def held_against_targets(evidence: Evidence, level: str) -> Kpis:
     signals = {
         m.id: signals_of(daily.filter(pl.col("measure_id") == m.id), m, better.get(m.id)).collect() for m in measures
     }
-    newest = [newest_signals(series.lazy()) for series in signals.values()]
+    is_newest = pl.col("month") == evidence.period.last  # what an older month said is no news
+    newest = [newest_signals(series.lazy().filter(is_newest)) for series in signals.values()]
     now = pl.LazyFrame({"month": [evidence.period.last]}, schema={"month": pl.Date})
     whole, lacking = _baselines_held(longer, targets)
     # a target is judged at one mix of brands, that of now: a step of the assumption is no change of prescribing
@@ -137,7 +138,7 @@ def _baselines(evidence: Evidence, whole: Sequence[Baseline], level: str) -> pl.
 
 def _shares(longer: Evidence, year: Period, whole: Sequence[Baseline], level: str) -> pl.LazyFrame:
     """organisation_code, level, target_id, low_part, high_part: of kg of the year ÷ kg in the baseline, both in one draw."""
-    members = members_now(longer.practices, longer.reference.places, [level])
+    members = longer.members_then.filter(pl.col("level") == level)
     part_of = {measure: part for part, measures in PARTS.items() for measure in measures}
     found = [pl.LazyFrame(schema=SHARE_SCHEMA)]
     for target_id, measure_id, months in whole:
@@ -146,7 +147,7 @@ def _shares(longer: Evidence, year: Period, whole: Sequence[Baseline], level: st
             then, now = (pl.col("month").is_in(m) for m in (months, year.held))
             period = pl.when(now).then(pl.lit("after")).when(then).then(pl.lit("before"))
             rows = longer.footprint.lazy().filter(is_part, then | now).with_columns(period=period)
-            share = longer.shares(rows.join(members, on="practice_code"), list(ORGANISATION_SCHEMA)).lazy()
+            share = longer.shares(rows.join(members, on=["practice_code", "month"]), list(ORGANISATION_SCHEMA)).lazy()
             ends = (
                 (pl.col(f"share_{end}") / pl.when(pl.col("share") > 0).then("share")).alias(f"{end}_part")
                 for end in ENDS

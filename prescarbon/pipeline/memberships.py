@@ -59,6 +59,25 @@ def memberships_by_month(
     return pl.concat([named, from_rows]).sort("practice_code", "month")
 
 
+def with_gaps_of_predecessors(
+    memberships: pl.DataFrame, before: pl.DataFrame, with_rows: pl.DataFrame, successor_of: Mapping[str, str]
+) -> pl.DataFrame:
+    """Memberships as now, and under a successor's organisations the months in which a practice it took over had no rows.
+
+    memberships  of the practices as they are now
+    before       what `memberships_by_month` says of the practices as they were
+    with_rows    practice_code, month of the practices as they were
+    """
+    gaps = (
+        before.filter(pl.col("is_due") & pl.col("practice_code").is_in(list(successor_of)))
+        .join(with_rows, on=["practice_code", "month"], how="anti")
+        .select("month", gone="practice_code", practice_code=pl.col("practice_code").replace(successor_of))
+    )
+    held = memberships.join(gaps, on=["practice_code", "month"])
+    added = held.with_columns(practice_code="gone", is_due=pl.lit(value=True)).select(memberships.columns)
+    return pl.concat([memberships, added]).sort("practice_code", "month")
+
+
 def members_now(practices: pl.DataFrame, places: Mapping[str, Place], levels: Sequence[str]) -> pl.LazyFrame:
     """practice_code, organisation_code, level: each practice under its organisation of each level in the last month.
 

@@ -10,7 +10,7 @@ from prescarbon.errors import InputError
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.spc import find_signals
 from prescarbon.model.measures.trend import dispensing_days, per_dispensing_day
-from prescarbon.pipeline.evidence import REPORTED_LEVELS, Evidence
+from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
 from prescarbon.reference.definitions import Reference
 from prescarbon.report.views.numbers import Interval
 
@@ -96,10 +96,19 @@ def per_1000(evidence: Evidence, level: str) -> Mapping[str, Per1000]:
     for row in period_values(evidence, chosen_measures(evidence, [PER_1000]), level).collect().to_dicts():
         people = None if row["denominator"] is None else float(row["denominator"])
         kg = None if row["value"] is None else Interval(row["low"], row["value"], row["high"])
+        if people is None:
+            continue
         is_moved = row["organisation_code"] in moved
         words = f"mean list of the period{', some months carried forward' if is_moved else ''}"
         found[row["organisation_code"]] = Per1000(kg, people, words)
     return found
+
+
+def inhalers_with_a_factor(evidence: Evidence, level: str) -> Mapping[str, float]:
+    """Organisation of a level → the inhalers that kg an inhaler divides by, over the period."""
+    values = period_values(evidence, chosen_measures(evidence, [TREND_MEASURE]), level).drop_nulls("denominator")
+    named = values.select("organisation_code", pl.col("denominator").cast(pl.Float64)).collect()
+    return dict(named.iter_rows())
 
 
 def daily_values(evidence: Evidence, measures: Sequence[Measure], level: str) -> pl.DataFrame:

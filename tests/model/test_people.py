@@ -61,9 +61,30 @@ def test_the_successor_has_the_last_list_until_a_list_of_its_own_is_newer():
     assert told(sizes(newer), LINKS)["B81001"] == [24000, 24000, 28000, 28100]
 
 
-def test_a_successor_whose_list_is_unknown_stays_unknown():
+def test_a_list_that_is_unknown_on_either_side_of_a_merger_stays_unknown():
     only_a = "practice_code | month | patients\nA81001 | 2025-04-01 | 4000"
-    assert told(sizes(only_a), LINKS) == {"A81001": [4000, 4000]}
+    assert told(sizes(only_a), LINKS) == {"A81001": [4000, 4000], "B81001": [None] * 4}
+    only_b = "practice_code | month | patients\nB81001 | 2025-04-01 | 24000"
+    assert told(sizes(only_b), LINKS) == {"A81001": [None, None], "B81001": [24000, 24000, None, None]}
+    joined = join_lists(list_sizes_for(sizes(only_b), MONTHS, PRACTICE_ROWS, LINKS), {"A81001": "B81001"}).collect()
+    assert joined["patients"].to_list() == [None] * 4
+
+
+def test_a_successor_that_opened_for_the_merger_has_the_people_of_those_it_took_over():
+    opened = PRACTICE_ROWS.with_columns(
+        opened=pl.when(pl.col("practice_code") == "B81001").then(pl.date(2025, 7, 1)),
+        valid_from=pl.when(pl.col("practice_code") == "B81001").then(pl.date(2025, 7, 1)).otherwise("valid_from"),
+    )
+    only_a = sizes("practice_code | month | patients\nA81001 | 2025-04-01 | 4000")
+    found = list_sizes_for(only_a, MONTHS, opened, LINKS).collect()
+    assert found.filter(practice_code="B81001").select("month", "patients").rows() == [(m, 4000) for m in MONTHS[2:]]
+    joined = join_lists(found.lazy(), {"A81001": "B81001"}).collect()
+    assert joined["patients"].to_list() == [4000] * 4
+
+
+def test_a_list_of_a_practice_that_was_taken_over_is_not_counted_twice():
+    late = BEFORE + "    A81001        | 2025-07-01 | 10\n"
+    assert told(sizes(late), LINKS) == {"A81001": [4000, 4000], "B81001": [24000, 24000, 28000, 28000]}
 
 
 def test_a_link_needs_a_day_from_the_file_or_from_the_organisations():

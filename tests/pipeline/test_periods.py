@@ -92,6 +92,55 @@ def test_closing_a_practice_with_a_successor_moves_no_total(tmp_path):
     assert gather(merged).kilograms.equals(gather(always).kilograms)
 
 
+def test_a_merger_with_a_list_that_is_unknown_is_unknown(tmp_path):
+    """Nobody knows how many people A had: 280 inhalers ÷ 24,000 would be a step of nothing known."""
+    config = merger(tmp_path, {FIRST: {B: 24_000}})
+    assert inhalers_a_1000(config) == [pytest.approx(10.0)] * 18 + [None] * 6
+    assert inhalers_a_1000(replace(config, membership="as now")) == [None] * 24
+
+
+def test_as_now_tells_the_gaps_of_who_was_taken_over(tmp_path):
+    """A lacked March 2025: as now, that month of B is not whole either."""
+    march = date(2025, 3, 1)
+    a = Surgery(A, {m: n for m, n in flat(FIRST, 18, 40).items() if m != march}, closed=CLOSED)
+    b = Surgery(B, flat(FIRST, 18, 240) | flat(date(2025, 7, 1), 6, 280))
+    config = store_of(tmp_path, [a, b], LISTS, f"{A},{B},")
+    for one in (config, replace(config, membership="as now")):
+        for level in ("pcn", "icb"):
+            year = measure_values(one, level=level, months=12, only=["kg_inhalers"]).row(0, named=True)
+            assert (year["months_held"], year["gate"]) == (11, "shown")
+        assert any(w.startswith("No rows although open: K81001 in 2025-03.") for w in gather(one).warnings)
+
+
+def test_a_day_in_the_file_of_successors_ends_a_practice_that_no_file_closes(tmp_path):
+    a, b = Surgery(A, flat(FIRST, 18, 40)), Surgery(B, flat(FIRST, 18, 240) | flat(date(2025, 7, 1), 6, 280))
+    config = store_of(tmp_path, [a, b], LISTS, f"{A},{B},2025-07-01")
+    assert inhalers_a_1000(config) == pytest.approx([10.0] * 24)
+    year = measure_values(config, level="icb", months=12, only=["kg_inhalers"]).row(0, named=True)
+    assert (year["months_held"], year["gate"]) == (12, "ranked")
+
+
+def test_two_practices_that_become_a_new_one_keep_their_people(tmp_path):
+    a, b = Surgery(A, flat(FIRST, 18, 40), closed=CLOSED), Surgery(B, flat(FIRST, 18, 240), closed=CLOSED)
+    c = Surgery(C, flat(date(2025, 7, 1), 6, 280), opened="20250701")
+    for lists in (LISTS, {**LISTS, date(2025, 10, 1): {C: 28_000}}):
+        config = store_of(tmp_path / str(len(lists)), [a, b, c], lists, f"{A},{C},\n{B},{C},")
+        assert inhalers_a_1000(config) == pytest.approx([10.0] * 24)
+        assert inhalers_a_1000(replace(config, membership="as now")) == pytest.approx([10.0] * 24)
+
+
+def test_a_page_and_the_commands_say_the_same_of_a_network_around_a_merger(tmp_path):
+    """A's six months stay with U00001 as then, on the page too; what changed puts them with B and says so."""
+    config = merger(tmp_path, pcn="U00002")
+    views = make_views(gather(config, months=24))
+    run = measure_values(config, level="pcn", months=12, only=["kg_inhalers"])
+    told = dict(run.select("organisation_code", pl.col("value")).iter_rows())
+    for code in ("U00001", "U00002"):
+        assert views.findings.kilograms("pcn", code, "inhalers").central == pytest.approx(told[code])
+    change_of = views.findings.told("pcn", "U00002").change
+    assert (change_of.kg_change, change_of.joined) == (0, (A,))
+
+
 def test_a_closed_practice_says_its_months_and_is_judged_on_none(tmp_path):
     pages = {p.practice_code: p for p in make_views(gather(merger(tmp_path), months=24)).pages}
     assert (pages[A].period.count, pages[B].period.count) == ("6 of 12 months", "12 months")

@@ -23,6 +23,7 @@ class GroupRow:
     inhalers: float
     kg_per_inhaler: float | None
     kg_per_1000: float | None
+    period: Period | None = None
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Change:
     """Two periods and their difference, split into parts that add up exactly.
 
     compared  how many months were held whole in both: only those are summed
+    joined    practices that closed and whose past is counted here
     """
 
     before: Period
@@ -93,6 +94,7 @@ class Change:
     kg_mix: float
     kg_factor: float
     kg_left_out: float
+    joined: tuple[str, ...] = ()
 
     @property
     def same_months(self) -> str:
