@@ -14,7 +14,8 @@ from prescarbon.tables.schema import FOREVER
 BLMK_SUB_ICB_CODES = ("M1J4Y", "06F", "06P", "04F")
 SCOPE_COLUMNS = {level: column for level, column in LEVELS.items() if level != "practice"}  # a practice is its code
 PRACTICE_CODE = re.compile(r"[A-Z0-9]{3,8}")
-MEMBERSHIPS = ("as then", "as now")
+AS_NOW = "as now"
+MEMBERSHIPS = ("as then", AS_NOW)
 MERGED = ["practice_name", "setting", "pcn_code", "pcn_name", "sub_icb_code", "icb_code"]
 
 

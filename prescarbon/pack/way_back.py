@@ -15,6 +15,7 @@ import polars as pl
 from prescarbon.config import Config, config_from_settings
 from prescarbon.errors import InputError, PrescarbonError
 from prescarbon.model.activity import NOT_AN_INHALER
+from prescarbon.model.organisations import AS_NOW
 from prescarbon.pack.earlier import Earlier
 from prescarbon.pipeline.evidence import Evidence
 from prescarbon.pipeline.footprint import activity_of, codes_by_spend, footprint_of, run_factors
@@ -137,6 +138,8 @@ def _with_practices_of(rows: pl.DataFrame, steady: Sequence[date], evidence: Evi
     """The world of the practices that have rows in the steady months; None where they are its own."""
     found = (frame.filter(pl.col("month").is_in(steady)) for frame in (rows, world.activity))
     then, now = (set(frame["practice_code"].unique()) for frame in found)
+    if evidence.config.membership == AS_NOW:  # a practice that was taken over stands under its successor's code
+        then = {evidence.successor_of.get(code, code) for code in then}
     if then == now:
         return None
     gone = activity_of(evidence.config.home, evidence.reference, evidence.months, sorted(then - now))

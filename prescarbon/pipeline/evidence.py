@@ -15,7 +15,7 @@ from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.footing import rest_on
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.measures.values import run_measures
-from prescarbon.model.organisations import MEMBERSHIPS, practices_in_force
+from prescarbon.model.organisations import AS_NOW, practices_in_force
 from prescarbon.model.people import join_lists, list_sizes_for
 from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import closed_by, date_successors, lines_of_successors
@@ -327,7 +327,7 @@ def gather(
     links = date_successors(reference.successors, practices).collect()
     closed = links.filter(pl.col("last_day") < pl.lit(chosen[-1]).dt.month_end())
     successor_of = {code: line[-1] for code, line in lines_of_successors(closed).items()}
-    is_as_now = config.membership == MEMBERSHIPS[1]
+    is_as_now = config.membership == AS_NOW
     prescribing = prescribing_of(store, chosen, scope.codes)  # verified: the store gives no row of a month that is not
     as_they_were = prescribing
     if is_as_now:

@@ -10,6 +10,7 @@ import polars as pl
 from prescarbon.config import Config
 from prescarbon.errors import InputError
 from prescarbon.model.activity import IS_INHALER, NOT_AN_INHALER
+from prescarbon.model.organisations import AS_NOW
 from prescarbon.model.period import Period
 from prescarbon.model.sums import known_sum
 from prescarbon.model.text import without_controls
@@ -128,10 +129,13 @@ def explain(
                 f"practice {practice} has no {product} in {months(period)}.", remedy="Give a BNF presentation code."
             )
         codes = mine["bnf_code"].unique().to_list()
+        taken_over = [
+            gone for gone, by in evidence.successor_of.items() if config.membership == AS_NOW and by == practice
+        ]
         rows = (
             Store(config.home)
             .scan(period.held)
-            .filter((pl.col("practice_code") == practice) & pl.col("bnf_code").is_in(codes))
+            .filter(pl.col("practice_code").is_in([practice, *taken_over]) & pl.col("bnf_code").is_in(codes))
             .select("month", "bnf_code", "presentation_name", "quantity", "items", "total_quantity", "nic_gbp")
             .with_columns(without_controls(pl.col("presentation_name")))
             .sort(pl.all())

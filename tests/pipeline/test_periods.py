@@ -16,10 +16,11 @@ from prescarbon.pack.views import make_views
 from prescarbon.pipeline.changes import change
 from prescarbon.pipeline.comparison import compare
 from prescarbon.pipeline.evidence import gather
+from prescarbon.pipeline.explanation import explain
 from prescarbon.pipeline.kpis import kpis_of
 from prescarbon.pipeline.measures import measure_values
 from prescarbon.pipeline.trends import trend
-from tests.stores import Surgery, flat, store_of
+from tests.stores import VENTOLIN, Surgery, flat, store_of
 
 FIRST, YEARS = date(2024, 1, 1), 24
 CLOSED = "20250630"  # eighteen months in
@@ -139,6 +140,11 @@ def test_a_page_and_the_commands_say_the_same_of_a_network_around_a_merger(tmp_p
         assert views.findings.kilograms("pcn", code, "inhalers").central == pytest.approx(told[code])
     change_of = views.findings.told("pcn", "U00002").change
     assert (change_of.kg_change, change_of.joined) == (0, (A,))
+
+
+def test_as_now_an_explanation_reads_the_rows_of_who_was_taken_over(tmp_path):
+    told = explain(replace(merger(tmp_path), membership="as now"), B, product=VENTOLIN[0])
+    assert sum(line["devices"] for line in told.lines) == sum(row["items"] for row in told.rows) == 280 * 12
 
 
 def test_a_closed_practice_says_its_months_and_is_judged_on_none(tmp_path):
