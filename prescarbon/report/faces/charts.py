@@ -43,6 +43,10 @@ class Picture:
     paper: str
 
 
+# what of a break's words says which kind it is, and what there is room for on a chart
+BREAK_LABELS = {"mix of brands": "mix assumed", "HFO": "propellant", "code": "codes change"}
+
+
 def _picture(figure: "Figure", words: str) -> Picture:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -78,7 +82,7 @@ def signal_chart(points: Sequence[SignalPoint], title: str, width_in: float = 7.
             if p.break_words:
                 axes.axvline(place - 0.5, color=PALE, lw=1)
                 axes.annotate(
-                    "codes change",
+                    _break_label(p.break_words),
                     (place - 0.5, 0),
                     xycoords=("data", "axes fraction"),
                     fontsize=7,
@@ -158,3 +162,8 @@ def _strip_svg(s: Strip, own: float, label: str, fonts: str) -> str:
             "</svg>",
         )
     )
+
+
+def _break_label(words: str) -> str:
+    """The kind of a break in two words; a break that is none of ours is a break."""
+    return next((label for kind, label in BREAK_LABELS.items() if kind in words), "break")
