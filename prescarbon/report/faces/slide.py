@@ -39,7 +39,7 @@ def write_slide(file: Path, page: IcsPage, manifest: RunManifest, words: Wording
     slide = deck.slides.add_slide(deck.slide_layouts[TITLE_ONLY])
     _title(slide, page)
     heads = (
-        ("Inhalers, twelve months", page.inhaler_kg),
+        (f"Inhalers, {page.period.count}", page.inhaler_kg),
         ("Inhalers per 1,000 people", page.kg_per_1000),
         ("Other medicines by spend, about", rough(page.other_kg)),
     )
@@ -154,7 +154,7 @@ def _kpis(slide: Any, page: IcsPage, words: Wording) -> None:
 def _change_words(change: Change) -> str:
     return (
         f"Inhalers beside the year before{', ' * bool(change.same_months)}{change.same_months}: {signed(change.kg_change)} kg CO2e = volume {signed(change.kg_volume)}, "
-        f"mix {signed(change.kg_mix)}, factors {signed(change.kg_factor)}, not split {signed(change.kg_left_out)}."
+        f"mix {signed(change.kg_mix)}, factors (and the mix assumed for generic salbutamol) {signed(change.kg_factor)}, not split {signed(change.kg_left_out)}."
     )
 
 
