@@ -1,5 +1,7 @@
 """Frames drawn as tables, and row builders that name only the columns a test is about."""
 
+from datetime import date
+
 import polars as pl
 
 from prescarbon.tables.schema import Dtype, Table
@@ -34,3 +36,11 @@ def rows_of(table: Table, text: str, **others: object) -> pl.LazyFrame:
 
 
 NO_LINKS = pl.DataFrame(schema={"practice_code": pl.String, "successor_code": pl.String, "last_day": pl.Date})
+
+
+def monthly(values: list[float | None], code: str = "A", start: date = date(2020, 1, 1)) -> pl.LazyFrame:
+    """organisation_code, month, value: one area's values in months one after the other."""
+    month = pl.date_range(start, pl.lit(start).dt.offset_by(f"{len(values) - 1}mo"), "1mo")
+    return pl.LazyFrame(
+        {"organisation_code": [code] * len(values), "value": pl.Series(values, dtype=pl.Float64)}
+    ).with_columns(month=month)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from prescarbon.model.measures.spc import carried_on_share
 from prescarbon.model.sums import KILOGRAMS
 from prescarbon.tables.schema import MONTHS_IN_YEAR
 
 T_OF_PAIRS = 2.718  # Student, 11 degrees of freedom, one side, 1 in 100
-PAIR_ERRORS, MOST_CARRIED = 0.75, 0.9  # as for the limits of a series: model/measures/spc.py
 
 
 def mix_worlds(parts: pl.LazyFrame, footprint: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
@@ -52,8 +52,8 @@ def falls_beyond_chance(pairs: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
     squares = (off * off).cum_sum().last()
     lag = (off * before).drop_nulls().cum_sum().last() / squares
     n = pl.col("n")
-    likely = (pl.col("lag") + (1 + 3 * pl.col("lag")) / n + PAIR_ERRORS / n.sqrt()).clip(0, MOST_CARRIED)
-    spread = (pl.col("squares") / (n - 1) / n * (1 + likely) / (1 - likely)).sqrt()
+    carried = carried_on_share(pl.col("lag"), n)
+    spread = (pl.col("squares") / (n - 1) / n * (1 + carried) / (1 - carried)).sqrt()
     return (
         pairs.sort(*keys, "month")
         .with_columns(effect=effect)

@@ -1,10 +1,10 @@
 """What the pages of three readers share, each worked out once: actions, changes, signals, verdicts, KPIs, England."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -17,7 +17,6 @@ from prescarbon.pipeline.kpis import Kpis, held_against_targets
 from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
 from prescarbon.pipeline.series import (
-    Per1000,
     chosen_measures,
     inhalers_with_a_factor,
     monthly_values,
@@ -36,8 +35,9 @@ from prescarbon.report.views.parts import (
     action_from,
     together_from,
 )
-from prescarbon.tables.organisations import GROUP, PLACE
+from prescarbon.tables.organisations import GROUP
 
+T = TypeVar("T")
 ACTIONS_SHOWN = 5
 HOLDERS_SHOWN = 4
 SIGNAL_KEYS = ("month", "value", "centre", "lower", "upper", "signal", "break_words", "meaning")
@@ -107,28 +107,23 @@ class Findings:
 
     def per_1000(self, level: str, code: str) -> Interval | None:
         """Inhalers' kg CO2e per 1,000 registered people of an organisation over the period."""
-        found = (self._per_1000_of_places if level == PLACE else self._per_1000[level]).get(code)
+        found = self._of_level(per_1000, level).get(code)
         return found.kg if found else None
 
     def inhalers(self, level: str, code: str) -> float | None:
         """Inhalers with a factor of an organisation over the period, of the practices that were its own in each month."""
-        return (self._inhalers_of_places if level == PLACE else self._inhalers[level]).get(code)
+        return self._of_level(inhalers_with_a_factor, level).get(code)
+
+    def _of_level(self, ask: Callable[[Evidence, str], Mapping[str, T]], level: str) -> Mapping[str, T]:
+        """What `ask` says of every organisation of a level, asked once."""
+        key = (ask.__name__, level)
+        if key not in self._asked:
+            self._asked[key] = ask(self.evidence, level)
+        return self._asked[key]
 
     @cached_property
-    def _inhalers(self) -> Mapping[str, Mapping[str, float]]:
-        return {level: inhalers_with_a_factor(self.evidence, level) for level in REPORTED_LEVELS}
-
-    @cached_property
-    def _inhalers_of_places(self) -> Mapping[str, float]:
-        return inhalers_with_a_factor(self.evidence, PLACE)
-
-    @cached_property
-    def _per_1000(self) -> Mapping[str, Mapping[str, Per1000]]:
-        return {level: per_1000(self.evidence, level) for level in REPORTED_LEVELS}
-
-    @cached_property
-    def _per_1000_of_places(self) -> Mapping[str, Per1000]:
-        return per_1000(self.evidence, PLACE)
+    def _asked(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        return {}
 
     @cached_property
     def verdicts(self) -> Mapping[str, str | None]:

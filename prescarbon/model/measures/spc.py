@@ -88,6 +88,16 @@ def find_signals(
     )
 
 
+def carried_on_share(lag_1: pl.Expr, points: pl.Expr) -> pl.Expr:
+    """Which share of what a month was off by is expected of the next: 0 where no autocorrelation is known.
+
+    lag_1   the autocorrelation found in so many points; corrected for its bias in short series and raised, because too
+            little of it makes false news: docs/explanation/method.md#limits
+    """
+    likely = lag_1 + (1 + 3 * lag_1) / points + CARRIED_ERRORS / points.sqrt()
+    return likely.fill_null(0.0).clip(0, MOST_CARRIED)
+
+
 def _refuse_long_periods(series: pl.LazyFrame, value: str) -> None:
     columns = series.collect_schema().names()
     if value.startswith("rolling"):
@@ -144,7 +154,7 @@ def _left_over(points: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
     off = pl.col("off")
     carried_on = _sum((off * pl.col("off_before")).filter(in_baseline & in_baseline.shift(1))).over(keys)
     lag_1 = carried_on / _sum((off * off).filter(in_baseline)).over(keys)
-    likely = pl.col("lag_1") + (1 + 3 * pl.col("lag_1")) / pl.col("size") + CARRIED_ERRORS / pl.col("size").sqrt()
+    carried = carried_on_share(pl.col("lag_1"), pl.col("size"))
     is_cut = (pl.col("month") > pl.col("month").shift(1).dt.offset_by(f"{MONTHS_IN_YEAR}mo")).fill_null(value=False)
     variance = pl.when("is_seasonal").then(CENTRE_VARIANCE).otherwise(LEVEL_VARIANCE)
     stretch = is_cut.cum_sum().over(keys)
@@ -161,7 +171,7 @@ def _left_over(points: pl.LazyFrame, keys: list[str]) -> pl.LazyFrame:
         .with_columns(_baseline_ends(keys))
         .with_columns(off_before=pl.when(_is_next_month(keys)).then(off.shift(1).over(keys)))
         .with_columns(lag_1=lag_1.fill_nan(None))
-        .with_columns(left=off - likely.fill_null(0.0).clip(0, MOST_CARRIED) * pl.col("off_before"))
+        .with_columns(left=off - carried * pl.col("off_before"))
         .filter(pl.col("left").is_not_null())
         .with_columns(
             centre=pl.col("point") - pl.col("left"),

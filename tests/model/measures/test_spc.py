@@ -14,15 +14,9 @@ from benchmarks.signals import draw_areas, newest_called
 from prescarbon.errors import InputError
 from prescarbon.model.measures.spc import SIGNALS, find_signals
 from prescarbon.model.measures.trend import rolling_year, share
+from tests.frames import monthly
 
 BY = ["organisation_code"]
-
-
-def monthly(values: list[float | None], code: str = "A", start: date = date(2020, 1, 1)) -> pl.LazyFrame:
-    month = pl.date_range(start, pl.lit(start).dt.offset_by(f"{len(values) - 1}mo"), "1mo")
-    return pl.LazyFrame(
-        {"organisation_code": [code] * len(values), "value": pl.Series(values, dtype=pl.Float64)}
-    ).with_columns(month=month)
 
 
 def signals(values: list[float | None], **others) -> pl.DataFrame:

@@ -11,16 +11,9 @@ from prescarbon.model.measures.trend import (
     rolling_year,
     share,
 )
-from tests.frames import frame
+from tests.frames import frame, monthly
 
 BY = ["organisation_code"]
-
-
-def monthly(values: list[float | None], code: str = "A", start: date = date(2020, 1, 1)) -> pl.LazyFrame:
-    month = pl.date_range(start, pl.lit(start).dt.offset_by(f"{len(values) - 1}mo"), "1mo")
-    return pl.LazyFrame(
-        {"organisation_code": [code] * len(values), "value": pl.Series(values, dtype=pl.Float64)}
-    ).with_columns(month=month)
 
 
 def test_dispensing_days_are_weekdays_without_bank_holidays():
