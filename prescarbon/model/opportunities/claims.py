@@ -6,6 +6,7 @@ Method and a worked example: docs/explanation/opportunities.md. The order of the
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -70,7 +71,7 @@ def claim_units(
         .collect()
         .lazy()
     )
-    peers = _judged(memberships).collect().lazy()
+    peers = judged(memberships).collect().lazy()
     claims = (
         (
             volumes.filter(pl.col("units") > 0)
@@ -81,12 +82,7 @@ def claim_units(
         .collect()
         .lazy()
     )
-    # a nebuliser's millilitres are no inhalers
-    classes = products.filter(
-        pl.lit(options.period_end).is_between("valid_from", "valid_to")
-        & pl.col("device_type").cast(pl.String).is_in(INHALERS)
-    ).select("bnf_code", pl.col("drug_class").cast(pl.String))
-    excess = measure_excess(claims, volumes, classes, peers, nearest)
+    excess = measure_excess(claims, volumes, inhaler_classes(products, options.period_end), peers, nearest)
     told = peers.select("practice_code", "not_judged", "peers_words")
     shared = _with_shares(
         claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1").join(
@@ -97,7 +93,14 @@ def claim_units(
     return _count_once(priced)
 
 
-def _judged(memberships: pl.LazyFrame) -> pl.LazyFrame:
+def inhaler_classes(products: pl.LazyFrame, month: date) -> pl.LazyFrame:
+    """bnf_code, drug_class in force in a month; a nebuliser's millilitres are no inhalers."""
+    in_force = pl.lit(month).is_between("valid_from", "valid_to")
+    is_inhaler = pl.col("device_type").cast(pl.String).is_in(INHALERS)
+    return products.filter(in_force & is_inhaler).select("bnf_code", pl.col("drug_class").cast(pl.String))
+
+
+def judged(memberships: pl.LazyFrame) -> pl.LazyFrame:
     """practice_code, peer_group, patients?, asthma_people?, peers_words?, not_judged?: nulls for columns that are absent."""
     optional = {"peer_group": pl.String, "patients": pl.Int64, "asthma_people": pl.Float64, "peers_words": pl.String}
     absent = optional.keys() - set(memberships.collect_schema().names())

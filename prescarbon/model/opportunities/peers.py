@@ -56,15 +56,20 @@ def measure_excess(
              for each person on the asthma register (else on the list) too: the smaller of the two excesses counts.
              True rates and their quartile: `shrinkage`. The spread is that of the whole peer group
     """
-    grid = _grid(claims, volumes, classes, peers).sort("rule_id", "peer_group", "practice_code").collect()
+    grid = items_and_pools(claims, volumes, classes, peers).sort("rule_id", "peer_group", "practice_code").collect()
     near = None if nearest is None else nearest.select("practice_code", "peer_code", "rank").collect()
     blocks = grid.partition_by("rule_id", "peer_group", maintain_order=True)
-    found = [_judge(block, near) for block in blocks if block["items"].sum() > 0]
+    found = [judge(block, near) for block in blocks if block["items"].sum() > 0]
     return pl.concat([pl.DataFrame(schema=EXCESS_SCHEMA), *found]).lazy()
 
 
-def _grid(claims: pl.LazyFrame, volumes: pl.LazyFrame, classes: pl.LazyFrame, peers: pl.LazyFrame) -> pl.LazyFrame:
-    """Practice × rule: items of the rule's sources, pool (items) and pool_units compared with; nought where none."""
+def items_and_pools(
+    claims: pl.LazyFrame, volumes: pl.LazyFrame, classes: pl.LazyFrame, peers: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Practice × rule: items of the rule's sources, pool (items) and pool_units compared with; nought where none.
+
+    claims, volumes, classes, peers  as of `measure_excess`, whose columns of peers stay
+    """
     here = ["practice_code", "rule_id"]
     rules = claims.select("rule_id", "kind", "pool_classes", "is_per_list").unique("rule_id")
     mine = claims.group_by(here).agg(pl.col("items").sum(), units=exact_sum("units"))
@@ -101,8 +106,12 @@ def _grid(claims: pl.LazyFrame, volumes: pl.LazyFrame, classes: pl.LazyFrame, pe
     )
 
 
-def _judge(block: pl.DataFrame, nearest: pl.DataFrame | None) -> pl.DataFrame:
-    """The excess of every practice of one rule and peer group that prescribes a source of it."""
+def judge(block: pl.DataFrame, nearest: pl.DataFrame | None) -> pl.DataFrame:
+    """The excess of every practice of one rule and peer group that prescribes a source of it: EXCESS_SCHEMA.
+
+    block    of one rule_id and peer_group, what `items_and_pools` returns
+    nearest  practice_code, peer_code, rank
+    """
     items, people, asthma = (
         block[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("items", "patients", "asthma_people")
     )
