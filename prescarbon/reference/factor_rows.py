@@ -50,6 +50,7 @@ class ComponentRow(Row):
     valid_to: Date
     source_id: Text
     note: Text
+    review_by: Date | None
 
 
 class BrandMixRow(Row):

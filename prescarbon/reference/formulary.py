@@ -26,6 +26,7 @@ class FormularyRow(Row):
     price_date: Date | None
     price_source_url: Text | None
     source_url: Text | None
+    review_by: Date
 
 
 def formulary_sheet(files: Files, own: Path | None) -> Sheet:

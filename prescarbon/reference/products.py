@@ -43,6 +43,7 @@ class ProductRow(Row):
     pack_price_date: Date | None
     pack_price_source_id: Text | None
     source_id: Text
+    propellant_review_by: Date | None
 
 
 class NotInhalerRow(Row):

@@ -26,6 +26,7 @@ from prescarbon.tables.schema import FOREVER
 
 DOSE_CATEGORIES = ("low", "moderate", "high", "one dose only", "not applicable")
 COMMITMENTS = ("a", "b", "c")
+INDICATIONS = ("asthma", "COPD")
 Classes = ListOf[Annotated[str, among(DRUG_CLASSES)]]
 Patterns = ListOf[Pattern]
 Category = Annotated[str, among(DOSE_CATEGORIES)]
@@ -37,7 +38,14 @@ def _equivalence(ratio: float) -> float:
     return ratio
 
 
+def _above(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be above 0")
+    return value
+
+
 Ratio = Annotated[Number, AfterValidator(_equivalence)]
+Above = Annotated[Number, AfterValidator(_above)]
 
 
 class DoseRow(Row):
@@ -83,6 +91,10 @@ class DosePart(Part):
     words: PageWords = ""
     category_from: Category = "not applicable"
     category_to: Category = "not applicable"
+    from_puffs: Above | None = None
+    from_times: Above | None = None
+    to_puffs: Above | None = None
+    to_times: Above | None = None
 
 
 def _judge_share(part: "AchievablePart") -> "AchievablePart":
@@ -133,13 +145,6 @@ class EvidencePart(Part):
     url: Address
 
 
-class SignOffPart(Part):
-    """[sign_off]."""
-
-    role: str
-    date: date
-
-
 class RulePart(Part):
     """One file of reference/switches."""
 
@@ -154,10 +159,15 @@ class RulePart(Part):
     commitment: FilledList[Annotated[str, among(COMMITMENTS)]]
     valid_from: date
     valid_to: date = FOREVER
+    review_by: date
+    indication: ListOf[Annotated[str, among(INDICATIONS)]] = ()
+    from_age: NotNegative | None = None
+    off_because: PageWords = ""
     excluded: ListOf[PageWords]
+    checks: ListOf[PageWords] = ()
     caveats: FilledPageWords
+    note: str = ""
     search: PageWords = ""
-    draft: bool = False
     alternative_to: Filled | None = None
     from_: Annotated[FromPart, Field(alias="from")]
     to: ToPart = ToPart()
@@ -167,7 +177,6 @@ class RulePart(Part):
     duration: DurationPart | None = None
     peers: PeersPart = PeersPart()
     evidence: EvidencePart
-    sign_off: SignOffPart | None = None
 
 
 class GuardPart(Part):

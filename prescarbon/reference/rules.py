@@ -55,14 +55,22 @@ def rule_of(document: Document[RulePart]) -> tuple[SwitchRule | None, list[Fault
         is_per_list=part.peers.per_list,
         evidence=part.evidence.words,
         evidence_url=part.evidence.url,
-        sign_off_role=part.sign_off.role if part.sign_off else "",
-        sign_off_date=part.sign_off.date if part.sign_off else None,
+        review_by=part.review_by,
+        indication=part.indication,
+        from_age=part.from_age,
+        from_puffs=part.dose.from_puffs,
+        from_times=part.dose.from_times,
+        to_puffs=part.dose.to_puffs,
+        to_times=part.dose.to_times,
+        checks=part.checks,
+        note=part.note,
+        off_because=part.off_because,
     )
-    reasons = _over_keys(rule, is_marked_draft=part.draft)
+    reasons = _over_keys(rule)
     return rule, [Fault(document.name, 0, key, "", reason) for key, reason in reasons]
 
 
-def _over_keys(rule: SwitchRule, *, is_marked_draft: bool) -> Iterator[tuple[str, str]]:
+def _over_keys(rule: SwitchRule) -> Iterator[tuple[str, str]]:
     if rule.kind in NEEDS_TARGET and not (rule.to_codes or rule.to_pairs):
         yield "to", f"a {rule.kind} must name its target product"
     if rule.kind in NEEDS_TARGET and not (rule.ratio and rule.dose_words):
@@ -76,8 +84,6 @@ def _over_keys(rule: SwitchRule, *, is_marked_draft: bool) -> Iterator[tuple[str
         yield "duration", "a duration must state its days"
     if rule.valid_to < rule.valid_from:
         yield "valid_to", "valid_to comes before valid_from"
-    if is_marked_draft == bool(rule.sign_off_date and rule.sign_off_role.strip()):
-        yield "draft", "say either draft = true or [sign_off] with role and date"
 
 
 def guard_of(part: GuardPart) -> Guard:

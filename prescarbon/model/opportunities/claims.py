@@ -15,7 +15,7 @@ from prescarbon.model.opportunities.actions import UNITS
 from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.pairs import resolve_pairs
 from prescarbon.model.opportunities.peers import RARE, measure_excess
-from prescarbon.model.opportunities.rules import SwitchRule, rule_table
+from prescarbon.model.opportunities.rules import SwitchRule, rule_table, standing_table
 from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
 from prescarbon.tables.opportunities import PRICE_BASES
 from prescarbon.tables.schema import GBP, KG, MONTHS_IN_YEAR
@@ -78,6 +78,7 @@ def claim_units(
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
             .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+            .join(standing_table(used, options.read_on or options.period_end), on="rule_id")
         )
         .collect()
         .lazy()

@@ -55,4 +55,5 @@ class OpportunityOptions:
 
     def choose(self, rules: Sequence[SwitchRule]) -> list[SwitchRule]:
         """The rules that the reader wants to see."""
-        return [r for r in rules if (r.is_on or self.include_off) and (self.include_drafts or not r.is_draft)]
+        on = self.read_on or self.period_end
+        return [r for r in rules if (r.is_on or self.include_off) and (self.include_drafts or not r.why_draft(on))]

@@ -23,6 +23,7 @@ FORMULARY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "price_date": pl.Date,
     "price_source_url": pl.String,
     "source_url": pl.String,
+    "review_by": pl.Date,
 }
 EXCLUDED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "bnf_code": pl.String,

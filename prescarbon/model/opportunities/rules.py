@@ -12,8 +12,27 @@ NEEDS_TARGET = ("product switch", "refill", "device reuse")
 
 
 @dataclass(frozen=True)
+class Signature:
+    """That a body approved a rule as it then was: a row of the local signoff.csv whose content hash still holds."""
+
+    body: str
+    signed_on: date
+    review_by: date
+    author_role: str
+    approver_role: str
+    minute: str
+
+
+@dataclass(frozen=True)
 class SwitchRule:
-    """One rule as its file says it. Empty lists and None mean: not limited, or not known."""
+    """One rule as its file says it. Empty lists and None mean: not limited, or not known.
+
+    indication, from_age  for whom it is: asthma, COPD; the least age
+    from_puffs, from_times, to_puffs, to_times  the dose before and after: puffs at a time, times a day (None: as needed)
+    checks          what to check with the person first
+    note            for whoever edits the rule; no page prints it
+    signature       laid over from the local folder; signature_lost: why one that was given no longer holds
+    """
 
     id: str
     title: str
@@ -52,13 +71,28 @@ class SwitchRule:
     is_per_list: bool
     evidence: str
     evidence_url: str
-    sign_off_role: str
-    sign_off_date: date | None
+    review_by: date
+    indication: tuple[str, ...] = ()
+    from_age: int | None = None
+    from_puffs: float | None = None
+    from_times: float | None = None
+    to_puffs: float | None = None
+    to_times: float | None = None
+    checks: tuple[str, ...] = ()
+    note: str = ""
+    off_because: str = ""
+    signature: Signature | None = None
+    signature_lost: str = ""
 
-    @property
-    def is_draft(self) -> bool:
-        """True until a named clinical role has signed the rule off."""
-        return self.sign_off_date is None
+    def why_draft(self, on: date) -> str | None:
+        """Why the rule is a draft on a day; None where a signature holds."""
+        if self.signature is None:
+            return self.signature_lost or "no clinical sign-off yet"
+        if on > self.review_by:
+            return f"the rule was to be reviewed by {self.review_by.day} {self.review_by:%B %Y}"
+        if on > self.signature.review_by:
+            return f"the sign-off was to be reviewed by {self.signature.review_by.day} {self.signature.review_by:%B %Y}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -102,7 +136,6 @@ def rule_table(rules: Sequence[SwitchRule]) -> pl.LazyFrame:
                 "commitment": " ".join(r.commitment),
                 "caveats": r.caveats,
                 "alternative_to": r.alternative_to,
-                "is_draft": r.is_draft,
             }
             for r in rules
         ],
@@ -130,8 +163,37 @@ def rule_table(rules: Sequence[SwitchRule]) -> pl.LazyFrame:
             "commitment": pl.String,
             "caveats": pl.String,
             "alternative_to": pl.String,
-            "is_draft": pl.Boolean,
         },
+    )
+
+
+def standing_table(rules: Sequence[SwitchRule], on: date) -> pl.LazyFrame:
+    """rule_id, is_draft, why_draft?, signed_by?, signed_on?, review_by: how each rule stands on a day.
+
+    review_by is the earlier of the rule's and the signature's.
+    """
+    rows = [
+        (
+            r.id,
+            r.why_draft(on) is not None,
+            r.why_draft(on),
+            r.signature.body if r.signature else None,
+            r.signature.signed_on if r.signature else None,
+            min(r.review_by, r.signature.review_by) if r.signature else r.review_by,
+        )
+        for r in rules
+    ]
+    return pl.LazyFrame(
+        rows,
+        schema={
+            "rule_id": pl.String,
+            "is_draft": pl.Boolean,
+            "why_draft": pl.String,
+            "signed_by": pl.String,
+            "signed_on": pl.Date,
+            "review_by": pl.Date,
+        },
+        orient="row",
     )
 
 
