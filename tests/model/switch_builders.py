@@ -35,7 +35,7 @@ def raw_rule(**changes: Any) -> dict[str, Any]:
         "is_on": True,
         "commitment": ["a"],
         "valid_from": date(2022, 1, 1),
-        "draft": True,
+        "review_by": date(2099, 12, 31),
         "excluded": ["known intolerance of an excipient"],
         "caveats": "Tell the person why.",
         "from": {"words": "Ventolin Evohaler 100", "codes": [VENTOLIN]},
@@ -132,7 +132,12 @@ def footprint(text: str, **others: Any) -> pl.LazyFrame:
 
 
 def formulary(*codes: str, **changes: Any) -> pl.LazyFrame:
-    row: dict[str, Any] = {"on_from": date(2014, 1, 1), "on_to": date(9999, 12, 31), **changes}
+    row: dict[str, Any] = {
+        "on_from": date(2014, 1, 1),
+        "on_to": date(9999, 12, 31),
+        "review_by": date(2099, 12, 31),
+        **changes,
+    }
     return pl.LazyFrame([{**row, "bnf_code": c} for c in codes], schema_overrides=FORMULARY_SCHEMA).select(
         *(
             pl.col(c).cast(t) if c in ("bnf_code", *row) else pl.lit(None).cast(t).alias(c)

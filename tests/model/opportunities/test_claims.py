@@ -1,5 +1,6 @@
 """Worked cases, one a family of rules: kilograms and pounds by hand, and each inhaler counted once."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 
 from prescarbon.errors import InputError
 from prescarbon.model.opportunities.lines import total_savings
+from prescarbon.model.opportunities.rules import Signature
 from tests.model.switch_builders import (
     EASYHALER,
     FOUR,
@@ -316,7 +318,10 @@ def test_draft_and_off_rules_show_only_when_asked():
     rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100")
     assert line(lines([rule()], rows), "X1")["is_draft"]
     assert lines([rule()], rows, include_drafts=False).height == 0
-    signed = rule(draft=None, sign_off={"role": "lead respiratory pharmacist", "date": date(2026, 1, 5)})
+    by = Signature(
+        "prescribing committee", date(2024, 1, 5), date(2099, 1, 5), "pharmacist", "respiratory lead", "12/24"
+    )
+    signed = replace(rule(), signature=by)
     assert not line(lines([signed], rows, include_drafts=False), "X1")["is_draft"]
     assert lines([rule(is_on=False)], rows).height == 0
     assert lines([rule(is_on=False)], rows, include_off=True).height == 1
