@@ -1,6 +1,6 @@
 """Commands about what could be done next, what came of it, and the codes of a rule."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, 
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
+from prescarbon.pipeline import switching
 
 
 @command(obeys=FIGURES)
@@ -64,6 +65,25 @@ def actions(config: Config, say: Say, log: Path, month: date | None) -> None:
 @cli.group(cls=Commands)
 def rules() -> None:
     """Switch rules: what a clinical system needs of one."""
+
+
+@command(rules, "try")
+@click.argument("from_code", metavar="FROM")
+@click.argument("to_code", metavar="TO")
+@click.option("--ratio", type=float, default=1.0, help="Devices of TO for one of FROM; default 1, like for like.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Day of formulary and supply; default today.")
+@JSON
+def rules_try(
+    config: Config, say: Say, from_code: str, to_code: str, ratio: float, as_of: datetime | None, as_json: bool
+) -> None:
+    """Say whether one inhaler may become another, and every reason why not.
+
+    Example: prescarbon rules try 0302000C0BPABBF 0302000C0BNAABU --ratio 0.5
+    """
+    found = switching.try_pair(
+        config, from_code, to_code, ratio, as_of.date() if as_of else datetime.now(tz=UTC).date()
+    )
+    say.answer(found, lambda: text.tried_lines(found), as_json=as_json)
 
 
 @command(rules, "codes")

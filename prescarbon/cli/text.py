@@ -234,3 +234,12 @@ def lines(rows: Sequence[dict[str, Any]], columns: Sequence[str], names: Mapping
                 yield f"{called.get(name, name)} {shown(name, row[name])}"
 
     return "\n".join(", ".join(told(row)) for row in rows)
+
+
+def tried_lines(found: Mapping[str, Any]) -> str:
+    """Whether a product may become another, and why not."""
+    pair = f"{found['from_name'] or found['from_code']} → {found['to_name'] or found['to_code']}"
+    told = [f"  {reason}" for reason in found["reasons"]]
+    verdict = "refused" if found["refused"] else "nothing stands against it; it still needs a rule that is signed"
+    licence = [f"  licence of the target: {found['licence']}"] if found["licence"] else []
+    return "\n".join([f"{pair}, {found['ratio']:g} for 1, on {found['as_of']}: {verdict}", *told, *licence])

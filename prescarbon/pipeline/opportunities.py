@@ -139,6 +139,7 @@ def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_dra
         excluded=reference.excluded,
         campaigns=reference.campaigns,
         guards=reference.switches.guards,
+        doses=reference.doses,
         draws=draws,
         seed=config.seed,
     )

@@ -10,10 +10,12 @@ import polars as pl
 from prescarbon.config import FILE_NAME, Config
 from prescarbon.errors import DefinitionError, Fault, InputError, refuse
 from prescarbon.model.measures.definition import Measure
+from prescarbon.model.opportunities.doses import DoseBook
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.reference import factors as factors_
 from prescarbon.reference import spend as spend_
 from prescarbon.reference.cells import schema_of
+from prescarbon.reference.doses import dose_book_of
 from prescarbon.reference.error_parts import ambiguous_names, parts_of
 from prescarbon.reference.factor_rows import Bands, OwnSetRow, PublishedRow
 from prescarbon.reference.files import find_reference
@@ -45,6 +47,7 @@ from prescarbon.tables.measures import KPIS, TARGETS
 from prescarbon.tables.products import FACTORS
 
 HARMONISED = factors_.HARMONISED
+NEWEST_BASIS = "AR6"  # which of two propellants warms more does not hang on the report
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ class Reference(Folder):
     def switches(self) -> Switches:
         """Rules, guards and the formulary (the user's own where one is named)."""
         return read_switches(self.files, self.local.formulary)
+
+    @cached_property
+    def doses(self) -> DoseBook:
+        """Doses, potency and propellants: what the guards of a switch read."""
+        warming = [(gas, value) for (gas, basis), value in sorted(self.gwp100.items()) if basis == NEWEST_BASIS]
+        gases = pl.LazyFrame(warming, schema={"propellant": pl.String, "gwp100": pl.Float64}, orient="row")
+        return dose_book_of(self.files, gases)
 
     @cached_property
     def targets(self) -> pl.LazyFrame:

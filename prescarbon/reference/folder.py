@@ -14,12 +14,12 @@ from prescarbon.errors import DefinitionError
 from prescarbon.reference import spend as spend_
 from prescarbon.reference.cells import Row
 from prescarbon.reference.documents import Document, content_of
+from prescarbon.reference.doses import DoseBandRow, DoseOfRow, PotencyRow, SubstanceRow
 from prescarbon.reference.factor_rows import Bands, BrandMixRow, ComponentRow, GwpRow
 from prescarbon.reference.files import Files
 from prescarbon.reference.local import LocalFiles
 from prescarbon.reference.places import BlmkRow, PlacePart
 from prescarbon.reference.products import CatalogueRow, CodeChangeRow, NotInhalerRow, ProductRow, WithoutFactorRow
-from prescarbon.reference.rule_keys import DoseRow
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
 from prescarbon.reference.sources import Correction, SourcePart
 from prescarbon.reference.targets import KpiRow, TargetRow
@@ -36,7 +36,10 @@ TABLES: Mapping[str, type[Row]] = {
     "factors/spend.csv": spend_.SpendRow,
     "factors/spend-width.csv": spend_.WidthRow,
     "factors/gdp-deflator.csv": spend_.DeflatorRow,
-    "switches/dose-categories.csv": DoseRow,
+    "doses.csv": DoseOfRow,
+    "substances.csv": SubstanceRow,
+    "potency.csv": PotencyRow,
+    "dose-bands.csv": DoseBandRow,
     "targets/targets.csv": TargetRow,
     "targets/kpis.csv": KpiRow,
     "organisations/blmk.csv": BlmkRow,

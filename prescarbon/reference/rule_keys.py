@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from prescarbon.reference.cells import Code, Row, Text, one_of
 from prescarbon.reference.keys import (
     Address,
     AtLeastOne,
@@ -46,17 +45,6 @@ def _above(value: float) -> float:
 
 Ratio = Annotated[Number, AfterValidator(_equivalence)]
 Above = Annotated[Number, AfterValidator(_above)]
-
-
-class DoseRow(Row):
-    """switches/dose-categories.csv: codes whose usual dose is low, moderate or high."""
-
-    MAY_BE_EMPTY = True
-    KEY = ("bnf_code",)
-    bnf_code: Code
-    product: Text
-    dose_category: Annotated[str, one_of(DOSE_CATEGORIES)]
-    rule_row: Text
 
 
 class FromPart(Part):

@@ -9,11 +9,12 @@ import polars as pl
 
 from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
+from prescarbon.reference.doses import bands_of, dose_sheet_faults, facts_by_code
 from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of
-from prescarbon.reference.rule_keys import DoseRow, GuardsPart
+from prescarbon.reference.rule_doses import Bands, Facts, dose_contradictions
+from prescarbon.reference.rule_keys import GuardsPart
 from prescarbon.reference.rules import REMEDY, gather_rules, guard_of
-from prescarbon.reference.sheets import Sheet
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,6 @@ class Switches:
     rules: tuple[SwitchRule, ...]
     guards: tuple[Guard, ...]
     formulary: pl.LazyFrame
-
-
-def dose_sheet(files: Files) -> Sheet:
-    """switches/dose-categories.csv."""
-    return files.sheet(files.root / "switches" / "dose-categories.csv", DoseRow)
 
 
 def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switches, list[Fault]]:
@@ -41,13 +37,11 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     rules, faults = gather_rules(files)
     document = files.document(files.root / "switches" / "guards.toml", GuardsPart)
     guards = tuple(guard_of(part) for part in document.content.guard) if document.content else ()
-    doses, listed = dose_sheet(files), formulary_sheet(files, formulary)
-    faults += document.faults + doses.faults + (() if formulary else listed.faults)
+    listed = formulary_sheet(files, formulary)
+    faults += document.faults + (() if formulary else listed.faults)
+    faults += dose_sheet_faults(files)
     if not faults:
-        frame = formulary_of(files, formulary)
-        faults += over_rules(
-            rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame)
-        )
+        faults += over_rules(rules, facts_by_code(files), bands_of(files), licences_of(formulary_of(files, formulary)))
     return Switches(rules, guards, listed.rows.lazy()), faults
 
 
@@ -67,23 +61,25 @@ def read_switches(files: Files, formulary: Path | None = None) -> Switches:
 
 def over_rules(
     rules: Sequence[SwitchRule],
-    dose_categories: Mapping[str, str],
+    facts: Facts,
+    bands: Bands,
     licences: Mapping[str, tuple[int | None, str | None]],
 ) -> list[Fault]:
-    """What can only be seen over several files: ids are unique; strengths and licences are respected.
+    """What can only be seen over several files: ids are unique; doses and licences are respected.
 
-    dose_categories  bnf_code → low, moderate or high at the usual dose
-    licences         bnf_code → licensed from this age (None: no limit that matters here), and a word that the rule's
-                     wording must hold (such as COPD)
+    facts, bands  as `rule_doses.dose_contradictions` takes them
+    licences      bnf_code → licensed from this age (None: no limit that matters here), and a word that the rule's
+                  wording must hold (such as COPD)
     """
-    found = [(r.id, key, reason) for r in rules for key, reason in _of_rule(r, rules, dose_categories, licences)]
+    found = [(r.id, key, reason) for r in rules for key, reason in _of_rule(r, rules, facts, bands, licences)]
     return [Fault("switches", 0, f"{rule}.{key}", "", f"{rule}: {reason}") for rule, key, reason in sorted(set(found))]
 
 
 def _of_rule(
     rule: SwitchRule,
     rules: Sequence[SwitchRule],
-    dose_categories: Mapping[str, str],
+    facts: Facts,
+    bands: Bands,
     licences: Mapping[str, tuple[int | None, str | None]],
 ) -> Iterator[tuple[str, str]]:
     if sum(rule.id == other.id for other in rules) > 1:
@@ -91,14 +87,7 @@ def _of_rule(
     if rule.alternative_to is not None and rule.alternative_to not in {r.id for r in rules} - {rule.id}:
         yield "alternative_to", f"alternative_to {rule.alternative_to} is no other rule"
     targets = [*rule.to_codes, *rule.to_pairs.values()]
-    if rule.is_like_for_like:
-        categories = {code: dose_categories[code] for code in (*rule.from_codes, *targets) if code in dose_categories}
-        if len(set(categories.values())) > 1:
-            named = ", ".join(f"{code} {category}" for code, category in sorted(categories.items()))
-            yield "is_like_for_like", f"like-for-like across dose categories ({named})"
-        elif categories and rule.category_from not in (*categories.values(), "not applicable"):
-            reason = f"category_from is {rule.category_from}, the codes are {', '.join(categories.values())}"
-            yield "dose.category_from", reason
+    yield from dose_contradictions(rule, facts, bands)
     words = " ".join((rule.title, rule.from_words, rule.caveats, *rule.excluded))
     for code in targets:
         age, note = licences.get(code, (None, None))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from prescarbon.model.opportunities.pairs import hand_over, resolve_pairs, searc
 from prescarbon.model.opportunities.rules import match_codes, pattern_table
 from prescarbon.reference.checks import find_faults
 from prescarbon.reference.definitions import read_reference
+from prescarbon.reference.doses import facts_by_code
 from prescarbon.reference.files import Files
 from prescarbon.reference.formulary import formulary_of
 from prescarbon.reference.keys import BANNED
@@ -76,8 +78,11 @@ def test_every_fault_of_a_file_is_named_at_once():
         parse_rule(raw_rule(kind="nudge", effort="none", commitment=["z"]), "x.toml")
 
 
-def faults(rules, dose_categories=None, licences=None):
-    return "\n".join(map(str, over_rules(rules, dose_categories or {}, licences or {})))
+BANDS = {"low": (400.0, 500.0), "moderate": (800.0, 1000.0), "high": (1600.0, 2000.0)}
+
+
+def faults(rules, facts=None, licences=None):
+    return "\n".join(map(str, over_rules(rules, facts or {}, BANDS, licences or {})))
 
 
 def test_a_strength_change_under_a_like_for_like_label_is_seen_from_the_codes():
@@ -87,9 +92,26 @@ def test_a_strength_change_under_a_like_for_like_label_is_seen_from_the_codes():
         to={"words": "Accuhaler 500", "codes": ["0302000N0BCACAZ"]},
         dose={"category_from": "moderate", "category_to": "moderate"},
     )
-    doses = {"0302000N0BCAEBF": "moderate", "0302000N0BCACAZ": "high"}
-    assert "across dose categories" in faults([across], doses)
-    assert faults([across], {"0302000N0BCAEBF": "moderate"}) == ""
+    facts = facts_by_code(Files(REFERENCE))
+    doubled = replace(across, from_puffs=2, from_times=2, to_puffs=2, to_times=2)
+    assert "0302000N0BCACAZ stands for 4000 to 4000 micrograms a day" in faults([doubled], facts)  # 500 FP × 2 × 4
+    fewer = replace(across, from_puffs=2, from_times=2, to_puffs=1, to_times=2)
+    assert "changes the strength" in faults([fewer], facts)
+    other = replace(across, to_codes=("0302000K0BDABAM",))
+    assert "is another medicine" in faults([other], facts)
+
+
+def test_a_ratio_that_the_doses_do_not_give_is_a_fault():
+    facts = facts_by_code(Files(REFERENCE))
+    clenil = rule(
+        from_={"words": "Clenil 100", "codes": ["0302000C0BPABBF"]},
+        to={"words": "Easyhaler Beclometasone 200", "codes": ["0302000C0BNAABU"]},
+        dose={"ratio": 0.5, "from_puffs": 2, "from_times": 2, "to_puffs": 1, "to_times": 2},
+    )
+    assert faults([clenil], facts) == ""  # 200 doses ÷ 4 a day = 50 days; 200 ÷ 2 = 100 days: half a device
+    assert "is 1, but doses a device and regimen give 0.50" in faults([replace(clenil, ratio=1.0)], facts)
+    too_many = replace(clenil, to_codes=("0302000C0BRABCA",), to_puffs=3, ratio=None)  # 6 a day, licensed for 4
+    assert "at most 4" in faults([too_many], facts)
 
 
 @pytest.mark.parametrize("words", ["spacer users", "aged under 12 (NHS England advice)"])
@@ -252,7 +274,14 @@ def test_each_guard_refuses_the_pair_it_is_there_for(shipped, guard_id):
         {"bnf_code": [source, target], "drug_class": ["ICS"] * 2, "device_type": ["pMDI", "DPI" if guard_id != "NG03" else "pMDI"],
          "propellant": ["HFA-134a"] * 2, "valid_from": [date(2010, 1, 1)] * 2, "valid_to": [date(9999, 12, 31)] * 2}
     )  # fmt: skip
-    every = pl.LazyFrame({"bnf_code": [target], "on_from": [date(2010, 1, 1)], "on_to": [date(9999, 12, 31)]})
+    every = pl.LazyFrame(
+        {
+            "bnf_code": [target],
+            "on_from": [date(2010, 1, 1)],
+            "on_to": [date(9999, 12, 31)],
+            "review_by": [date(2099, 1, 1)],
+        }
+    )
     off = pl.LazyFrame(schema={"bnf_code": pl.String, "off_from": pl.Date, "off_to": pl.Date, "reason": pl.String})
     pairs = resolve_pairs(
         [hostile], shipped.guards, pl.LazyFrame({"bnf_code": [source]}), facts, no_factors(), every, off,

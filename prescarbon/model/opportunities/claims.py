@@ -65,6 +65,7 @@ def claim_units(
             options.excluded,
             month=options.period_end,
             read_on=options.read_on or options.period_end,
+            doses=options.doses,
             draws=options.draws,
         )
         .filter(pl.col("refused").is_null())
@@ -77,7 +78,7 @@ def claim_units(
             volumes.filter(pl.col("units") > 0)
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
-            .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+            .join(_with_local_shares(rule_table(used).drop("ratio"), options.achievable_shares), on="rule_id")
             .join(standing_table(used, options.read_on or options.period_end), on="rule_id")
         )
         .collect()

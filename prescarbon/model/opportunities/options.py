@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from prescarbon.model.opportunities.doses import DoseBook
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
 
@@ -31,6 +32,7 @@ class OpportunityOptions:
     excluded                  EXCLUDED_SCHEMA: products taken off for a while
     campaigns                 rule_id, started: then what was stands beside what is left
     guards                    what is never suggested
+    doses                     what is known of doses and propellants; None: no pair is judged by them
     draws                     bnf_code, draw, kg a device: shared factor draws; then a saving's low and high are its 5th
                               and 95th percentile and ranks get a stability, else the factors' own ends are used
     seed                      of the draws of practices' true rates, made beside those of the factors
@@ -50,6 +52,7 @@ class OpportunityOptions:
         default_factory=lambda: pl.LazyFrame(schema={"rule_id": pl.String, "started": pl.Date})
     )
     guards: Sequence[Guard] = ()
+    doses: DoseBook | None = None
     draws: pl.LazyFrame | None = None
     seed: int = 0
 

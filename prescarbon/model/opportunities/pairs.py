@@ -6,12 +6,22 @@ from datetime import date
 import polars as pl
 
 from prescarbon.model.activity import is_respiratory
+from prescarbon.model.opportunities.doses import DoseBook, with_regimen
 from prescarbon.model.opportunities.draws import draw_savings, interval_a_unit
+from prescarbon.model.opportunities.guards import (
+    LOW_CARBON_PROPELLANTS,
+    PRESSURISED,
+    describe_pairs,
+    listed_reasons,
+    property_reasons,
+)
 from prescarbon.model.opportunities.rules import NEEDS_TARGET, Guard, SwitchRule, match_codes, pattern_table, rule_table
 from prescarbon.model.sums import KILOGRAMS
 
-LOW_CARBON_PROPELLANTS = ("HFA-152a", "HFO-1234ze")
-PRESSURISED = ("pMDI", "BAI")
+PAIR_COLUMNS = (
+    *("rule_id", "from_code", "to_code", "ratio", "dose_from", "dose_to", "licence"),
+    *("from_doses_per_device", "to_doses_per_device", "saved_low", "saved", "saved_high", "refused"),
+)
 FORMULARY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "bnf_code": pl.String,
     "product_name": pl.String,
@@ -44,6 +54,7 @@ def resolve_pairs(
     *,
     month: date,
     read_on: date,
+    doses: DoseBook | None = None,
     draws: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """Every product found that a rule speaks of, with its target and saving, or why it is refused.
@@ -51,7 +62,9 @@ def resolve_pairs(
     codes      bnf_code: presentations found in the period
     products   table PRODUCTS, factors table FACTORS (one factor set, keys are presentations): those of `month`
     formulary  FORMULARY_SCHEMA, excluded EXCLUDED_SCHEMA: those of `read_on`, the day the list is read
-    returns    rule_id, from_code, to_code?, saved_low, saved, saved_high (kg a unit; null where unknown), refused?;
+    doses      what is known of doses and propellants; None judges no pair by them: for arithmetic alone
+    returns    rule_id, from_code, to_code? (the first target of the rule that nothing forbids), ratio, dose_from?, dose_to?,
+               licence?, from_doses_per_device?, to_doses_per_device? (`doses.with_regimen`), saved_low, saved, saved_high (kg a unit; null where unknown), refused?;
                low is the source's low less the target's high, the least that can be saved; with draws (bnf_code, draw,
                kg) low and high are the 5th and 95th percentile of the saving, source and target drawn together
     """
@@ -66,10 +79,10 @@ def resolve_pairs(
         .select("bnf_code", "reason")
         .unique("bnf_code")
     )
-    with_target = _with_target(in_use, found, facts, formulary, off, read_on)
-    guarded = _guarded(guards, with_target, facts, off)
+    offered = _with_targets(in_use, found, facts, formulary, off, read_on)
+    judged = _first_allowed(_judged(offered, doses, facts, guards, off))
     to_kg = kilograms.rename({"bnf_code": "to_code", "kg_low": "to_low", "kg_co2e": "to_kg", "kg_high": "to_high"})
-    priced = guarded.join(kilograms.rename({"bnf_code": "from_code"}), on="from_code", how="left", validate="m:1").join(
+    priced = judged.join(kilograms.rename({"bnf_code": "from_code"}), on="from_code", how="left", validate="m:1").join(
         to_kg, on="to_code", how="left", validate="m:1"
     )
     saved = (
@@ -82,9 +95,7 @@ def resolve_pairs(
         saved = saved.join(interval, on=["rule_id", "from_code"], how="left", validate="m:1").with_columns(
             saved_low=pl.coalesce("drawn_low", "saved_low"), saved_high=pl.coalesce("drawn_high", "saved_high")
         )
-    return saved.select("rule_id", "from_code", "to_code", "saved_low", "saved", "saved_high", "refused").sort(
-        "rule_id", "from_code"
-    )
+    return saved.select(*PAIR_COLUMNS).sort("rule_id", "from_code")
 
 
 def _saving(by_rule: str, source: str, target: str, name: str) -> pl.Expr:
@@ -134,7 +145,7 @@ def find_sources(rules: Sequence[SwitchRule], codes: pl.LazyFrame, facts: pl.Laz
     )
 
 
-def _with_target(
+def _with_targets(
     rules: Sequence[SwitchRule],
     found: pl.LazyFrame,
     facts: pl.LazyFrame,
@@ -142,9 +153,12 @@ def _with_target(
     off: pl.LazyFrame,
     read_on: date,
 ) -> pl.LazyFrame:
-    """`found` plus to_code: the first product the rule names that exists, is on the formulary and not taken off."""
+    """`found` times to_code, place: every product the rule names that exists, is on the formulary and not taken off.
+
+    A product that the rule pairs with one target has that one alone; one row without to_code where there is none.
+    """
     available = (
-        formulary.filter(pl.lit(read_on).is_between("on_from", "on_to"))
+        formulary.filter(pl.lit(read_on).is_between("on_from", "on_to") & (pl.col("review_by") >= read_on))
         .select("bnf_code")
         .unique()
         .join(off, on="bnf_code", how="anti")
@@ -154,83 +168,80 @@ def _with_target(
     )
     choices = [(r.id, code, place) for r in rules for place, code in enumerate(r.to_codes)]
     pairs = [(r.id, source, target) for r in rules for source, target in r.to_pairs.items()]
-    first = (
-        pl.LazyFrame(choices, schema={"rule_id": pl.String, "to_code": pl.String, "place": pl.Int64}, orient="row")
-        .join(available, on="to_code")
-        .sort("rule_id", "place")
-        .group_by("rule_id", maintain_order=True)
-        .agg(first_code=pl.col("to_code").first())
+    listed = pl.LazyFrame(choices, schema={"rule_id": pl.String, "to_code": pl.String, "place": pl.Int64}, orient="row")
+    paired = pl.LazyFrame(
+        pairs, schema={"rule_id": pl.String, "from_code": pl.String, "to_code": pl.String}, orient="row"
     )
-    paired = (
-        pl.LazyFrame(pairs, schema={"rule_id": pl.String, "from_code": pl.String, "to_code": pl.String}, orient="row")
-        .join(available, on="to_code")
-        .rename({"to_code": "paired_code"})
+    own = found.select("rule_id", "from_code").join(paired.join(available, on="to_code"), on=["rule_id", "from_code"])
+    others = (
+        found.select("rule_id", "from_code")
+        .join(own, on=["rule_id", "from_code"], how="anti")
+        .join(listed.join(available, on="to_code"), on="rule_id")
     )
+    offered = pl.concat([own.with_columns(place=pl.lit(0, pl.Int64)), others], how="diagonal")
+    devices = facts.select(to_code="bnf_code", to_device="device_type")
     return (
-        found.join(first, on="rule_id", how="left", validate="m:1")
-        .join(paired, on=["rule_id", "from_code"], how="left", validate="m:1")
-        .with_columns(to_code=pl.coalesce("paired_code", "first_code"))
-        .drop("paired_code", "first_code")
+        found.join(offered, on=["rule_id", "from_code"], how="left")
+        .with_columns(from_device="device_type")
+        .join(devices, on="to_code", how="left", validate="m:1")
     )
 
 
-def _guarded(guards: Sequence[Guard], pairs: pl.LazyFrame, facts: pl.LazyFrame, off: pl.LazyFrame) -> pl.LazyFrame:
-    """`pairs` plus refused: the first guard that forbids the pair, in words; null where none does.
+def _judged(
+    offered: pl.LazyFrame, doses: DoseBook | None, facts: pl.LazyFrame, guards: Sequence[Guard], off: pl.LazyFrame
+) -> pl.LazyFrame:
+    """`offered` with its ratio, doses in words, and refused: why the pair is forbidden, in words; null where nothing does.
 
-    Guards hold for whatever changes one product into another; counting over-use or a safety gap is no change.
+    Guards hold for whatever changes one product into another; counting over-use or a safety gap is no change. What is no
+    inhaler (insulin, tablets) is judged by the list alone.
     """
-    sources = pairs.select(bnf_code="from_code").unique()
-    targets = pairs.select(bnf_code="to_code").drop_nulls().unique()
-    limits = pl.LazyFrame(
-        [(g.id, f"{g.id}: {g.reason}", list(g.to_devices), bool(g.to_codes), g.at_ratio) for g in guards],
-        schema={
-            "guard_id": pl.String,
-            "guard": pl.String,
-            "to_devices": pl.List(pl.String),
-            "has_to_codes": pl.Boolean,
-            "at_ratio": pl.Float64,
-        },
-        orient="row",
-    )
-    from_hits = match_codes(pattern_table({g.id: g.from_codes for g in guards}, "guard_id"), sources, "guard_id")
-    to_hits = match_codes(pattern_table({g.id: g.to_codes for g in guards}, "guard_id"), targets, "guard_id")
-    is_any_target = ~pl.col("has_to_codes") & (pl.col("to_devices").list.len() == 0)
-    hits = (
-        pairs.select("rule_id", "from_code", "to_code", "ratio")
-        .filter(pl.col("to_code").is_not_null())
-        .join(from_hits.rename({"bnf_code": "from_code"}), on="from_code")
-        .join(limits, on="guard_id")
-        .join(facts.select(to_code="bnf_code", to_device="device_type"), on="to_code", how="left")
-        .join(
-            to_hits.rename({"bnf_code": "to_code"}).with_columns(hit=pl.lit(True)),
-            on=["guard_id", "to_code"],
-            how="left",
+    absent = {"dose_from": pl.String, "dose_to": pl.String, "licence": pl.String}
+    unknown = {"from_doses_per_device": pl.Float64, "to_doses_per_device": pl.Float64}
+    if doses is None:
+        dosed = offered.with_columns(pl.lit(None, kind).alias(name) for name, kind in {**absent, **unknown}.items())
+        reasons = dosed.select("from_code", "to_code", "ratio").unique().with_columns(told=pl.lit(None, pl.String))
+    else:
+        dosed = with_regimen(offered, doses.facts)
+        asked = dosed.filter(pl.col("from_device").is_not_null()).select("from_code", "to_code", "ratio").unique()
+        told = pl.concat_list(property_reasons(doses.tolerance)).list.drop_nulls()
+        reasons = (
+            describe_pairs(asked.drop_nulls("to_code"), doses, facts)
+            .select("from_code", "to_code", "ratio", told=told)
+            .with_columns(told=pl.when(pl.col("told").list.len() > 0).then(pl.col("told").list.join("; ")))
         )
-        .filter(
-            is_any_target | pl.col("hit").fill_null(False) | pl.col("to_devices").list.contains(pl.col("to_device"))
-        )
-        .filter(pl.col("at_ratio").is_null() | (pl.col("at_ratio") == pl.col("ratio")))
-        .group_by("rule_id", "from_code")
-        .agg(guard=pl.col("guard").min())
-    )
+    keys = ["from_code", "to_code", "ratio"]
     changes = pl.col("kind").cast(pl.String).is_in(NEEDS_TARGET)
     is_low_carbon = pl.col("device_type").is_in(PRESSURISED) & pl.col("propellant").is_in(LOW_CARBON_PROPELLANTS)
     refused = (
         pl.when(changes & is_low_carbon)
         .then(pl.format("already a low-carbon inhaler ({})", "propellant"))
-        .when(changes & pl.col("guard").is_not_null())
-        .then("guard")
+        .when(changes & pl.col("listed").is_not_null())
+        .then(pl.col("listed").list.first())
         .when(changes & pl.col("reason").is_not_null())
         .then(pl.format("taken off the list: {}", "reason"))
         .when(changes & pl.col("to_code").is_null())
         .then(pl.lit("no target of the rule is on the formulary on this date"))
         .when(changes & (pl.col("to_code") == pl.col("from_code")))
         .then(pl.lit("already the target"))
+        .when(changes)
+        .then("told")
     )
+    targeted = dosed.filter(pl.col("to_code").is_not_null())
     return (
-        pairs.join(hits, on=["rule_id", "from_code"], how="left", validate="m:1")
+        dosed.join(listed_reasons(targeted, guards), on=keys, how="left", validate="m:1", nulls_equal=True)
+        .join(reasons, on=keys, how="left", validate="m:1", nulls_equal=True)
         .join(off.rename({"bnf_code": "from_code"}), on="from_code", how="left", validate="m:1")
         .with_columns(refused=refused)
+    )
+
+
+def _first_allowed(judged: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each rule and source the first target that is not refused, else the first with its reason."""
+    pair = ["rule_id", "from_code"]
+    return (
+        judged.sort(*pair, pl.col("refused").is_not_null(), "place", nulls_last=True)
+        .group_by(pair, maintain_order=True)
+        .first()
     )
 
 
