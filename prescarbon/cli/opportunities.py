@@ -11,6 +11,7 @@ from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
 from prescarbon.pipeline import switching
+from prescarbon.reference.definitions import reference_of
 
 
 @command(obeys=FIGURES)
@@ -84,6 +85,15 @@ def rules_try(
         config, from_code, to_code, ratio, as_of.date() if as_of else datetime.now(tz=UTC).date()
     )
     say.answer(found, lambda: text.tried_lines(found), as_json=as_json)
+
+
+@command(rules, "matrix")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Day of formulary and supply; default today.")
+@JSON
+def rules_matrix(config: Config, say: Say, as_of: datetime | None, as_json: bool) -> None:
+    """Try every inhaler against every inhaler: how many pairs the guards refuse, and for which reasons."""
+    found = switching.count_matrix(reference_of(config), as_of.date() if as_of else datetime.now(tz=UTC).date())
+    say.answer(found, lambda: text.matrix_lines(found), as_json=as_json)
 
 
 @command(rules, "codes")

@@ -243,3 +243,12 @@ def tried_lines(found: Mapping[str, Any]) -> str:
     verdict = "refused" if found["refused"] else "nothing stands against it; it still needs a rule that is signed"
     licence = [f"  licence of the target: {found['licence']}"] if found["licence"] else []
     return "\n".join([f"{pair}, {found['ratio']:g} for 1, on {found['as_of']}: {verdict}", *told, *licence])
+
+
+def matrix_lines(found: Mapping[str, Any]) -> str:
+    """How many pairs are refused, and for which reasons."""
+    told = [
+        f"{name:>17}  {found[name]:>9,}"
+        for name in ("presentations", "pairs", "refused", "let through", "like for like")
+    ]
+    return "\n".join([*told, "refused by", *(f"{kind:>17}  {count:>9,}" for kind, count in found["by reason"].items())])
