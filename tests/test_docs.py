@@ -188,6 +188,12 @@ ROOMS = {
 }
 
 
+def test_every_proof_of_the_safety_note_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "docs/explanation/clinical-safety.md").read_text("utf-8"))
+    assert len(named) > 12
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
 def test_every_path_in_the_developers_page_exists():
     ours = "|".join(re.escape(path.name) for path in ROOT.iterdir())
     named = re.findall(rf"`((?:{ours})(?:/[\w.*-]*)*)`", DEVELOPING)
