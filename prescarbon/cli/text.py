@@ -27,8 +27,14 @@ def factor_lines(rows: list[dict[str, Any]]) -> str:
         f"{r['factor_set']} {r['factor_id']} ({r['key']}, {r['key_kind']}): {r['kg_co2e']:.4f} kg ({r['kg_low']:.4f} to "
         f"{r['kg_high']:.4f}), {r['scope']}, {r['gwp_basis']}, {r['valid_from']} to {r['valid_to']}\n    {r['source']}"
         + (f"\n    {r['note']}" if r["note"] else "")
+        + (f"\n    {bridge_line(r['bridge'])}" if r["bridge"] else "")
         for r in rows
     )
+
+
+def bridge_line(step: Mapping[str, Any]) -> str:
+    """From the printed value to ours."""
+    return f"printed {step['kg_printed']:.2f} kg, ours {step['kg_co2e']:.2f} kg: {step['why']}"
 
 
 def compare_lines(found: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from prescarbon.model.activity import IS_INHALER
 from prescarbon.model.sums import DEVICE_DECIMALS, exact_sum
 from prescarbon.pipeline.evidence import gather
 from prescarbon.pipeline.footprint import footprint_of, run_factors
+from prescarbon.reference.bridge import bridge, reason
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.reference.factor_rows import OwnSetRow
 from prescarbon.reference.factors import HARMONISED
@@ -46,6 +47,8 @@ def list_sets(config: Config) -> list[dict[str, Any]]:
 def show(config: Config, wanted: str) -> list[dict[str, Any]]:
     """Every factor of every set for a BNF code or a factor's name, with its source and interval.
 
+    Beside a value of NHS England or PrescQIPP stands `bridge`, the steps from it to ours; elsewhere it is None.
+
     Raises:
         InputError: nothing has that code or name.
     """
@@ -59,8 +62,17 @@ def show(config: Config, wanted: str) -> list[dict[str, Any]]:
     if rows.is_empty():
         raise InputError(f"no factor has the code or name {wanted!r}.", remedy="Give a BNF presentation code.")
     sources = reference.sources
+    bridges = {
+        (row["factor_set"], row["key"]): row | {"why": reason(row, config.gwp_basis)}
+        for row in bridge(reference, config.gwp_basis)
+        .filter(pl.col("key").is_in(rows["key"].implode()))
+        .collect()
+        .to_dicts()
+    }
     return [
-        row | {"source": sources[row["source_id"]].title if row["source_id"] in sources else row["source_id"]}
+        row
+        | {"source": sources[row["source_id"]].title if row["source_id"] in sources else row["source_id"]}
+        | {"bridge": bridges.get((row["factor_set"], row["key"]))}
         for row in rows.to_dicts()
     ]
 

@@ -24,7 +24,10 @@ QUANTITIES = re.compile(r"[0-9]+(\.[0-9]+)?(\|[0-9]+(\.[0-9]+)?)*")
 
 
 class ProductRow(Row):
-    """products/inhalers.csv: a presentation in a period."""
+    """products/inhalers.csv: a presentation in a period.
+
+    doses_source_id  where its doses are not those of source_id
+    """
 
     SPAN = ("valid_from", "valid_to")
     bnf_code: Code
@@ -42,6 +45,7 @@ class ProductRow(Row):
     valid_to: Date
     pack_price_date: Date | None
     pack_price_source_id: Text | None
+    doses_source_id: Text | None = None
     source_id: Text
     propellant_review_by: Date | None
 

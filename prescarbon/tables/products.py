@@ -36,7 +36,7 @@ PRODUCTS = Table(
         Column(
             "units_per_device",
             pl.Int32,
-            "Units of quantity that make one device: 1, or capsules a pack; null where quantity is no count of devices.",
+            "Units of quantity that make one device: 1, or capsules (or doses) a device; null where it is no count of devices.",
             "units",
             may_be_null=True,
         ),

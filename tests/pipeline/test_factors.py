@@ -62,3 +62,51 @@ def test_a_published_name_cannot_be_taken(tmp_path):
     file = tmp_path / "nhse-iif-es02.csv"
     file.write_text(OWN, "utf-8")
     assert "cannot be the name of a set" in run("factors", "import", file, "--home", tmp_path, code=3)
+
+
+def bridge_of(code: str, *words: str) -> dict:
+    rows = json.loads(run("factors", "show", code, "--json", *words))
+    return {r["factor_set"]: r["bridge"] for r in rows}
+
+
+@pytest.mark.parametrize(
+    ("code", "set_name", "printed", "ours", "gwp", "rest"),
+    [
+        # Salamol: 11.95 ÷ 1430 is 8.357 g; 100 more a kilogram of it, then 1.66 kg that is not printed
+        ("0301011R0BIAFAP", "nhse-iif-es02", 11.95, 14.4508, 11.95 / 1430 * 100, 1.66),
+        ("0302000C0BPABBF", "prescqipp-b375", 17.346, 20.2189, 17.346 / 1430 * 100, 1.66),  # Clenil
+        # Ventolin's 28.26 is a whole life cycle: less 2.52 it is 18.0 g, and no rest is missing
+        ("0301011R0BEAIAP", "nhse-iif-es02", 28.26, 30.06, 18.0 * 100 / 1000, 0),
+        ("0301011R0BEAIAP", "prescqipp-b375", 25.74, 30.06, 18.0 * 100 / 1000, 2.52),
+    ],
+)
+def test_show_bridges_a_printed_value_to_ours(code, set_name, printed, ours, gwp, rest):
+    step = bridge_of(code)[set_name]
+    assert (step["kg_printed"], step["kg_co2e"]) == (printed, pytest.approx(ours))
+    assert (step["gwp_kg"], step["rest_kg"]) == (pytest.approx(gwp, abs=1e-4), pytest.approx(rest, abs=1e-9))
+    assert step["gwp_kg"] + step["mass_kg"] + step["rest_kg"] == pytest.approx(step["difference_kg"], abs=1e-5)
+    assert step["difference_kg"] == pytest.approx(ours - printed, abs=1e-5)
+    assert "GWP100 of AR6, not AR4" in step["why"]
+
+
+def test_a_bridge_is_of_the_basis_that_is_asked_for_and_only_beside_what_practices_know(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prescarbon.toml").write_text('gwp_basis = "AR4"\n', "utf-8")
+    bridges = bridge_of("0301011R0BEAIAP")
+    assert (bridges["harmonised"], bridges["gsk-cert-12506"]) == (None, None)
+    assert bridges["nhse-iif-es02"]["why"] == "the same value"  # 18.0 g at AR4 and 2.52 kg are the printed 28.26
+    assert bridges["nhse-iif-es02"]["gwp_kg"] == 0
+
+
+def test_a_bridge_without_a_propellant_of_its_own_says_so():
+    generic, powder = bridge_of("0301011R0AAAPAP")["nhse-iif-es02"], bridge_of("0301011R0BWAABZ")["prescqipp-b375"]
+    assert generic["why"].endswith("another mix of brands")
+    assert generic["mix_kg"] == generic["difference_kg"] == pytest.approx(19.1023 - 25.24, abs=1e-3)
+    assert powder["why"] == "+0.09 kg: the value of nhse-iif-es02"
+
+
+def test_the_bridge_stands_in_the_lines():
+    assert (
+        "printed 11.95 kg, ours 14.45 kg: +0.84 kg: GWP100 of AR6, not AR4; +1.66 kg: the rest of the life cycle is not printed"
+        in run("factors", "show", "0301011R0BIAFAP")
+    )

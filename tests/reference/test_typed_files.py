@@ -435,7 +435,7 @@ def test_a_mix_of_brands_without_one_factor_is_refused(folder):
         ("measures/carbon-salbutamol.csv", "25.24", "nan", "weight", "is no number"),
         ("corrections.toml", '"op-bnf-code-changes"', '"x"', "duaklir-2017.source_id", "no such section in sources"),
         ("factors/plausible.toml", "[8.0, 36.0]", "[36.0, 8.0]", "pMDI.HFA-134a", "must be the least and the most"),
-        ("factors/plausible.toml", "[0.25, 1.0]", "[0.25, nan]", "SMI.none", "must be a finite number"),
+        ("factors/plausible.toml", "[0.1, 1.0]", "[0.1, nan]", "SMI.none", "must be a finite number"),
         ("factors/gwp100.csv", "HFA-134a,AR5", "HFA-134a,AR4", "propellant, gwp_basis", "stands twice"),
         ("factors/brand-mix.csv", ",0,0.298,1,", ",0,0.298,1.5,", "large_share_high", "is above 1"),
         ("sample/catalogue.csv", ",1|2,", ",one,", "quantities", "is no list of quantities like 1|2"),
