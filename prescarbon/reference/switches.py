@@ -91,11 +91,13 @@ def _of_rule(
     if rule.alternative_to is not None and rule.alternative_to not in {r.id for r in rules} - {rule.id}:
         yield "alternative_to", f"alternative_to {rule.alternative_to} is no other rule"
     targets = [*rule.to_codes, *rule.to_pairs.values()]
-    if rule.is_like_for_like:
+    says_category_stays = rule.category_from == rule.category_to != "not applicable"
+    if rule.is_like_for_like or says_category_stays:
         categories = {code: dose_categories[code] for code in (*rule.from_codes, *targets) if code in dose_categories}
         if len(set(categories.values())) > 1:
             named = ", ".join(f"{code} {category}" for code, category in sorted(categories.items()))
-            yield "is_like_for_like", f"like-for-like across dose categories ({named})"
+            label = "like-for-like" if rule.is_like_for_like else "says that the dose category stays, but goes"
+            yield "is_like_for_like", f"{label} across dose categories ({named})"
         elif categories and rule.category_from not in (*categories.values(), "not applicable"):
             reason = f"category_from is {rule.category_from}, the codes are {', '.join(categories.values())}"
             yield "dose.category_from", reason
