@@ -10,22 +10,25 @@ Facts = Mapping[str, Mapping[str, Any]]
 Bands = Mapping[str, tuple[float, float]]
 
 
-def dose_contradictions(rule: SwitchRule, facts: Facts, bands: Bands) -> Iterator[tuple[str, str]]:
-    """Key and reason of everything a rule says of its dose that its products' doses do not.
+def dose_contradictions(rule: SwitchRule, facts: Facts, bands: Bands) -> list[tuple[str, str]]:
+    """Key and reason of what a rule says of its dose that its products' doses do not: one reason a key.
 
     facts  bnf_code → a row of `dose_facts`
     bands  dose category → least and most micrograms of standard beclometasone a day
     """
+    found: dict[str, str] = {}
+    for key, reason in _contradictions(rule, facts, bands):
+        found.setdefault(key, reason)  # one product shows what is wrong with all
+    return list(found.items())
+
+
+def _contradictions(rule: SwitchRule, facts: Facts, bands: Bands) -> Iterator[tuple[str, str]]:
     sources = [facts[c] for c in rule.from_codes if c in facts]
     named = [facts[c] for c in (*rule.to_codes, *rule.to_pairs.values()) if c in facts]
     pairs = [(s, facts[rule.to_pairs[s["bnf_code"]]]) for s in sources if rule.to_pairs.get(s["bnf_code"]) in facts]
     pairs += [(s, t) for s in sources if s["bnf_code"] not in rule.to_pairs for t in named]
-    told: set[str] = set()
     for source, target in pairs:
-        for key, reason in _of_pair(rule, source, target):
-            if key not in told:  # one pair shows what is wrong with all
-                yield key, reason
-            told.add(key)
+        yield from _of_pair(rule, source, target)
     for target in named:
         puffs = rule.to_puffs and rule.to_puffs * (rule.to_times or 1)
         if puffs and rule.to_times and target["max_puffs_a_day"] and puffs > target["max_puffs_a_day"]:

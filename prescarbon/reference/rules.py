@@ -1,11 +1,10 @@
 """Reads reference/switches: a TOML file a rule, and guards.toml; model/ never touches a file."""
 
-from collections.abc import Iterator
-
 from prescarbon.errors import Fault
-from prescarbon.model.opportunities.rules import NEEDS_TARGET, Guard, SwitchRule
+from prescarbon.model.opportunities.rules import Guard, SwitchRule
 from prescarbon.reference.documents import Document
 from prescarbon.reference.files import Files
+from prescarbon.reference.rule_checks import over_keys
 from prescarbon.reference.rule_keys import GuardPart, RulePart
 
 REMEDY = "See reference/switches/README.md."
@@ -66,24 +65,8 @@ def rule_of(document: Document[RulePart]) -> tuple[SwitchRule | None, list[Fault
         note=part.note,
         off_because=part.off_because,
     )
-    reasons = _over_keys(rule)
+    reasons = over_keys(rule)
     return rule, [Fault(document.name, 0, key, "", reason) for key, reason in reasons]
-
-
-def _over_keys(rule: SwitchRule) -> Iterator[tuple[str, str]]:
-    if rule.kind in NEEDS_TARGET and not (rule.to_codes or rule.to_pairs):
-        yield "to", f"a {rule.kind} must name its target product"
-    if rule.kind in NEEDS_TARGET and not (rule.ratio and rule.dose_words):
-        yield "dose", f"a {rule.kind} must state its dose equivalence: ratio above 0, and words"
-    if rule.kind in NEEDS_TARGET and not rule.excluded:
-        yield "excluded", f"a {rule.kind} must say who it is not for"
-    if rule.is_like_for_like and rule.category_from != rule.category_to:
-        reason = f"like-for-like across dose categories ({rule.category_from} to {rule.category_to})"
-        yield "is_like_for_like", reason
-    if rule.kind == "duration" and not rule.supply_days:
-        yield "duration", "a duration must state its days"
-    if rule.valid_to < rule.valid_from:
-        yield "valid_to", "valid_to comes before valid_from"
 
 
 def guard_of(part: GuardPart) -> Guard:

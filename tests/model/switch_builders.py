@@ -40,7 +40,7 @@ def raw_rule(**changes: Any) -> dict[str, Any]:
         "caveats": "Tell the person why.",
         "from": {"words": "Ventolin Evohaler 100", "codes": [VENTOLIN]},
         "to": {"words": "Salamol", "codes": [SALAMOL]},
-        "dose": {"ratio": 1.0, "words": "200 x 100 mcg either way"},
+        "dose": {"ratio": 1.0, "words": "200 x 100 mcg either way", "from_puffs": 2, "to_puffs": 2},
         "evidence": {"words": "CPSC 2022", "url": "https://www.cpsc.org.uk"},
     }
     for key, value in changes.items():

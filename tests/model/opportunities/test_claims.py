@@ -323,5 +323,5 @@ def test_draft_and_off_rules_show_only_when_asked():
     )
     signed = replace(rule(), signature=by)
     assert not line(lines([signed], rows, include_drafts=False), "X1")["is_draft"]
-    assert lines([rule(is_on=False)], rows).height == 0
-    assert lines([rule(is_on=False)], rows, include_off=True).height == 1
+    assert lines([rule(is_on=False, off_because="too dear")], rows).height == 0
+    assert lines([rule(is_on=False, off_because="too dear")], rows, include_off=True).height == 1
