@@ -6,13 +6,26 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Commands, Say, cli, command
+from prescarbon.cli.app import (
+    DATED,
+    FIGURES,
+    FILE,
+    JSON,
+    LEVEL,
+    MONTH,
+    ORGANISATION,
+    TO_BOOK,
+    Commands,
+    Say,
+    cli,
+    command,
+)
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
 
 
-@command(obeys=FIGURES)
+@command(obeys=DATED)
 @LEVEL
 @ORGANISATION
 @click.option("--rank-by", type=click.Choice(["kg", "gbp_per_kg", "effort"]), default="kg", help="What comes first.")
@@ -46,6 +59,8 @@ def opportunities(
         include_off=include_off,
         include_drafts=not signed_off_only,
     )
+    for words in found.evidence.overdue:
+        say.warn(words)
     if to:
         files.write_lines(found, to)
         say.remark(f"{found.lines.height} lines in {to}")
