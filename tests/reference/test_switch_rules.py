@@ -252,7 +252,14 @@ def test_each_guard_refuses_the_pair_it_is_there_for(shipped, guard_id):
         {"bnf_code": [source, target], "drug_class": ["ICS"] * 2, "device_type": ["pMDI", "DPI" if guard_id != "NG03" else "pMDI"],
          "propellant": ["HFA-134a"] * 2, "valid_from": [date(2010, 1, 1)] * 2, "valid_to": [date(9999, 12, 31)] * 2}
     )  # fmt: skip
-    every = pl.LazyFrame({"bnf_code": [target], "on_from": [date(2010, 1, 1)], "on_to": [date(9999, 12, 31)]})
+    every = pl.LazyFrame(
+        {
+            "bnf_code": [target],
+            "on_from": [date(2010, 1, 1)],
+            "on_to": [date(9999, 12, 31)],
+            "review_by": [date(9999, 12, 31)],
+        }
+    )
     off = pl.LazyFrame(schema={"bnf_code": pl.String, "off_from": pl.Date, "off_to": pl.Date, "reason": pl.String})
     pairs = resolve_pairs(
         [hostile], shipped.guards, pl.LazyFrame({"bnf_code": [source]}), facts, no_factors(), every, off,
