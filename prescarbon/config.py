@@ -20,9 +20,15 @@ FILE_NAME = "prescarbon.toml"
 GWP_BASES = ("AR4", "AR5", "AR6")
 MEMBERSHIPS = ("as then", "as now")
 YEARS = range(2000, 2101)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 STAND_ALONE = ("all", "gp")
 SCOPE_PART = re.compile(r"[A-Za-z0-9]{3,8}|(pcn|sub-icb|icb|file):.+", re.DOTALL)  # blmk has the shape of a code
 NOT_IN_THE_FILE = ("home", "out", "is_scope_given")
+
+
+def today() -> date:
+    """The day of a run that is told none: the one place that looks at the clock."""
+    return date.today()  # noqa: DTZ011  a day as the reader's calendar has it, not an instant
 
 
 def _among(allowed: tuple[str, ...]) -> AfterValidator:
@@ -78,10 +84,22 @@ def _whole_months(text: str) -> str:
     return text
 
 
+def _day(given: object) -> object:
+    """A date as TOML has it, or a text such as 2026-11-24: of the command line, or of a manifest."""
+    try:
+        day = date.fromisoformat(given) if isinstance(given, str) and DAY.fullmatch(given) else given
+    except ValueError:  # 2026-02-30
+        day = None
+    if type(day) is not date or day.year not in YEARS:
+        raise ValueError("is no day such as 2026-11-24")
+    return day
+
+
 Scope = Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_tidy), Field(strict=False)]
 Filled = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 File = Annotated[Path, BeforeValidator(_path)]
+Day = Annotated[date, BeforeValidator(_day)]
 Shares = Annotated[Mapping[str, Share], Field(strict=False)]
 
 
@@ -105,6 +123,10 @@ class Config:
     factor_set: Filled = _key('Factor set for totals: "harmonised", a published set, or an imported one.', "harmonised")
     gwp_basis: Annotated[str, _among(GWP_BASES)] = _key(
         "IPCC report whose GWP100 values are used: AR4, AR5 or AR6.", "AR6"
+    )
+    as_of: Day = _key(
+        "The day on which rules, formulary and supply are read and reviews fall due, as 2026-11-24; unset: today.",
+        make=lambda: today(),
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = _key("Seed of the factor draws: a whole number, 0 or more.", 2026)
     draws: Annotated[int, Field(ge=10, le=100_000)] = _key(
@@ -154,6 +176,8 @@ class Config:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(sorted(value.items()))
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
@@ -191,6 +215,7 @@ def config_and_faults(
     scope: str | None = None,
     factor_set: str | None = None,
     gwp_basis: str | None = None,
+    as_of: date | str | None = None,
 ) -> tuple[Config, list[Fault]]:
     """The same with every fault of it; a wrong key has its default.
 
@@ -198,7 +223,7 @@ def config_and_faults(
     """
     found = file or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
     in_file, faults = _of_file(found) if found else ({}, [])
-    on_the_line = {"scope": scope, "factor_set": factor_set, "gwp_basis": gwp_basis}
+    on_the_line = {"scope": scope, "factor_set": factor_set, "gwp_basis": gwp_basis, "as_of": as_of}
     named = {key: value for key, value in on_the_line.items() if value is not None}
     on_line, more = _typed(named, "the command line", NOT_IN_THE_FILE)
     config = Config(

@@ -32,7 +32,9 @@ class _Held:
     prepared: dict[bool, Prepared] = field(default_factory=dict)
 
 
-def open_store(home: str | Path | None = None, *, config: str | Path | None = None) -> "OpenStore":
+def open_store(
+    home: str | Path | None = None, *, config: str | Path | None = None, as_of: date | str | None = None
+) -> "OpenStore":
     """The store under a home folder, to be asked for footprint, measures, opportunities and kpis.
 
     store = open_store("~/prescarbon")
@@ -40,12 +42,15 @@ def open_store(home: str | Path | None = None, *, config: str | Path | None = No
 
     home    the folder that `prescarbon --home` names; None takes PRESCARBON_HOME, else the user's data folder
     config  a prescarbon.toml; None takes ./prescarbon.toml where there is one
+    as_of   the day on which rules, formulary and supply are read, as "2026-11-24"; None is that of the configuration, else
+            the day the store is opened
 
     Raises:
         InputError: the folder holds no month.
-        DefinitionError: the configuration is wrong.
+        DefinitionError: the configuration or the day is wrong.
     """
-    settings = read_config(Path(config).expanduser() if config else None, home=Path(home) if home else None)
+    file = Path(config).expanduser() if config else None
+    settings = read_config(file, home=Path(home) if home else None, as_of=as_of)
     settings = replace(settings, home=settings.home.expanduser())
     if not Store(settings.home).manifest_files():
         raise InputError(
@@ -73,6 +78,8 @@ class OpenStore:
         InputError: a month is not loaded, the scope has no rows or is no text, or a level or measure is none.
         DefinitionError: the scope or the months are not written as above, or the reference data are wrong.
         CoverageError: fewer inhaler items carry a factor than the configured floor (not for measures: they print theirs).
+
+    Warns, opportunities, once: what is overdue for review on the day of the store, so that lines are drafts.
 
     Warns, every method, once: no row is of the default scope, months were never fetched for a part of the scope, or rows
     have no NIC (£ are of the others). Notes on the data (codes nobody knows) are on the report's pages; here such rows
@@ -149,6 +156,8 @@ class OpenStore:
         """
         check_level(level, (*LEVELS, GROUP))
         held = self._held(self._told(scope), months)
+        for words in held.evidence.overdue if not held.prepared else ():
+            warnings.warn(words, stacklevel=2)
         if signed_off_only not in held.prepared:
             held.prepared[signed_off_only] = prepare(held.evidence, include_drafts=not signed_off_only)
         return at_level(held.prepared[signed_off_only], level).lines.lazy()

@@ -1,11 +1,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from prescarbon.pack.demo import DAY
 from tests.homes import fill_home
 from tests.kinds import kind_of
 
@@ -24,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kind = kind_of(item.path, item.obj, vars(item.module), marks)
         if kind not in marks:
             item.add_marker(kind)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def today() -> Iterator[date]:
+    """One day for every run that is told none, so that no test says otherwise when a review falls due."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prescarbon.config.today", lambda: DAY)
+        yield DAY
 
 
 @pytest.fixture(scope="session")

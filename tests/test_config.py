@@ -93,6 +93,16 @@ WRONG = {
         ),
     ],
     "factor_set": ["5", '""'],
+    "as_of": [
+        "5",
+        '""',
+        "true",
+        '"24 November 2026"',
+        '"2026-02-30"',
+        '"2026-11"',
+        "1999-12-31",
+        "2026-11-24T09:00:00",
+    ],
     "gwp_basis": ['"AR7"', "6"],
     "seed": ["true", "1.5", '"7"', "-1", "9223372036854775808"],
     "draws": ["true", "9", "100001", '"1000"'],
@@ -206,6 +216,21 @@ def test_settings_that_are_none_of_ours_are_refused(tmp_path):
     with pytest.raises(DefinitionError, match=r"the settings: unknown key home") as caught:
         config_from_settings({"home": "x", "draws": "many", "is_scope_given": 1}, tmp_path, tmp_path)
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_the_day_is_todays_unless_it_is_told_and_the_line_outranks_the_file(tmp_path, today):
+    assert read_config(home=tmp_path).as_of == today
+    file = written(tmp_path, "as_of = 2027-05-25")
+    assert read_config(file, home=tmp_path).as_of == date(2027, 5, 25)
+    assert read_config(file, home=tmp_path, as_of="2027-06-01").as_of == date(2027, 6, 1)
+    assert read_config(file, home=tmp_path, as_of=date(2027, 6, 2)).settings()["as_of"] == "2027-06-02"
+
+
+def test_a_day_that_was_not_told_is_kept_with_the_run(tmp_path, monkeypatch):
+    settings = Config(home=tmp_path, out=tmp_path).settings()
+    monkeypatch.setattr("prescarbon.config.today", lambda: date(2031, 1, 1))
+    assert config_from_settings(settings, tmp_path, tmp_path).as_of < date(2031, 1, 1)
+    assert Config(home=tmp_path, out=tmp_path).as_of == date(2031, 1, 1)
 
 
 @pytest.mark.parametrize("text", ["99999999999-01", "1999-12", "2101-01", "0-1", "x" * 500])

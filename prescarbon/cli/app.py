@@ -50,8 +50,12 @@ SHARED = {
     "gwp_basis": click.option(
         "--gwp-basis", type=click.Choice(GWP_BASES), help="IPCC report of the GWP100; default AR6."
     ),
+    "as_of": click.option(
+        "--as-of", metavar="YYYY-MM-DD", help="Day on which rules, formulary and supply are read; default today."
+    ),
 }
 FIGURES = ("scope", "factor_set", "gwp_basis")  # what every figure depends on
+DATED = (*FIGURES, "as_of")  # what a rule says depends on
 
 
 def command(
@@ -69,7 +73,7 @@ def command(
         @click.option("--quiet", "-q", is_flag=True, help="Print results only.")
         @functools.wraps(function)
         def run(config_file: Path | None, quiet: bool, **given: Any) -> Any:
-            own = {key: given.pop(key, None) for key in ("home", "out", *SHARED)}
+            own = {key: given.pop(key, None) for key in ("home", "out", *obeys)}
             config, faults = config_and_faults(config_file, **own)
             if tells_faults:
                 given["faults"] = faults

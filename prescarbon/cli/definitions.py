@@ -11,6 +11,7 @@ from prescarbon.config import Config
 from prescarbon.errors import DefinitionError, Fault
 from prescarbon.pipeline import factors as factors_
 from prescarbon.reference import checks
+from prescarbon.reference.reviews import DAYS_AHEAD, find_due
 
 
 @cli.group(cls=Commands)
@@ -29,6 +30,26 @@ def reference_check(config: Config, say: Say, faults: list[Fault], as_json: bool
     say.remark(f"{len(found)} {'fault' if len(found) == 1 else 'faults'} in the definitions.")
     if found:
         raise SystemExit(DefinitionError.exit_code)
+
+
+@command(reference, "due", obeys=["as_of"])
+@JSON
+def reference_due(config: Config, say: Say, as_json: bool) -> None:
+    """List what is overdue for review, or falls due within 90 days: rules, propellants, factors, formulary rows.
+
+    Example: prescarbon reference due --as-of 2027-04-01
+    """
+    rows = find_due(config)
+    told = [
+        {**row, "review_by": str(row["review_by"]), "overdue": "overdue" if row["overdue"] else "due"} for row in rows
+    ]
+    columns = ("review_by", "overdue", "kind", "id", "name")
+    nothing = f"Nothing is overdue, and nothing falls due within {DAYS_AHEAD} days."
+    say.answer(
+        rows, lambda: text.lines(told, columns, {"review_by": "by", "overdue": "is"}) or nothing, as_json=as_json
+    )
+    late = sum(bool(row["overdue"]) for row in rows)
+    say.remark(f"{late} overdue, {len(rows) - late} due within {DAYS_AHEAD} days of {config.as_of}.")
 
 
 @cli.group(cls=Commands)

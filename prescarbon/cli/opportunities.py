@@ -1,12 +1,25 @@
 """Commands about what could be done next, what came of it, and the codes of a rule."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Commands, Say, cli, command
+from prescarbon.cli.app import (
+    DATED,
+    FIGURES,
+    FILE,
+    JSON,
+    LEVEL,
+    MONTH,
+    ORGANISATION,
+    TO_BOOK,
+    Commands,
+    Say,
+    cli,
+    command,
+)
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
@@ -14,7 +27,7 @@ from prescarbon.pipeline import switching
 from prescarbon.reference.definitions import reference_of
 
 
-@command(obeys=FIGURES)
+@command(obeys=DATED)
 @LEVEL
 @ORGANISATION
 @click.option("--rank-by", type=click.Choice(["kg", "gbp_per_kg", "effort"]), default="kg", help="What comes first.")
@@ -48,6 +61,8 @@ def opportunities(
         include_off=include_off,
         include_drafts=not signed_off_only,
     )
+    for words in found.evidence.overdue:
+        say.warn(words)
     if to:
         files.write_lines(found, to)
         say.remark(f"{found.lines.height} lines in {to}")
@@ -68,31 +83,25 @@ def rules() -> None:
     """Switch rules: what a clinical system needs of one."""
 
 
-@command(rules, "try")
+@command(rules, "try", obeys=["as_of"])
 @click.argument("from_code", metavar="FROM")
 @click.argument("to_code", metavar="TO")
 @click.option("--ratio", type=float, default=1.0, help="Devices of TO for one of FROM; default 1, like for like.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Day of formulary and supply; default today.")
 @JSON
-def rules_try(
-    config: Config, say: Say, from_code: str, to_code: str, ratio: float, as_of: datetime | None, as_json: bool
-) -> None:
+def rules_try(config: Config, say: Say, from_code: str, to_code: str, ratio: float, as_json: bool) -> None:
     """Say whether one inhaler may become another, and every reason why not.
 
     Example: prescarbon rules try 0302000C0BPABBF 0302000C0BNAABU --ratio 0.5
     """
-    found = switching.try_pair(
-        config, from_code, to_code, ratio, as_of.date() if as_of else datetime.now(tz=UTC).date()
-    )
+    found = switching.try_pair(config, from_code, to_code, ratio)
     say.answer(found, lambda: text.tried_lines(found), as_json=as_json)
 
 
-@command(rules, "matrix")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Day of formulary and supply; default today.")
+@command(rules, "matrix", obeys=["as_of"])
 @JSON
-def rules_matrix(config: Config, say: Say, as_of: datetime | None, as_json: bool) -> None:
+def rules_matrix(config: Config, say: Say, as_json: bool) -> None:
     """Try every inhaler against every inhaler: how many pairs the guards refuse, and for which reasons."""
-    found = switching.count_matrix(reference_of(config), as_of.date() if as_of else datetime.now(tz=UTC).date())
+    found = switching.count_matrix(reference_of(config), config.as_of)
     say.answer(found, lambda: text.matrix_lines(found), as_json=as_json)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import text
-from prescarbon.cli.app import FIGURES, FILE, JSON, MONTH, OUT, Say, command
+from prescarbon.cli.app import DATED, FIGURES, FILE, JSON, MONTH, OUT, Say, command
 from prescarbon.config import Config
-from prescarbon.pack.demo import write_demo
+from prescarbon.pack.demo import DAY, write_demo
 from prescarbon.pack.folder import Pack
 from prescarbon.pack.repeat import repeat_report
 from prescarbon.pack.write import write_report
@@ -16,7 +16,7 @@ from prescarbon.pipeline import explanation, intake
 from prescarbon.pipeline.scope import check_code
 
 
-@command(obeys=FIGURES)
+@command(obeys=DATED)
 @click.option("--practice", metavar="CODE", help="This practice's pages alone, into the pack they belong to.")
 @click.option("--pcn", metavar="CODE", help="This PCN's pages and its practices' alone, into the pack they belong to.")
 @click.option("--from", "manifest", type=FILE, help="Repeat the run of a manifest.json, to the byte.")
@@ -37,7 +37,7 @@ def report(
     Example: prescarbon report --month 2026-01
     """
     given = click.get_current_context().params
-    if manifest and any(given[k] is not None for k in ("practice", "pcn", "month", "config_file", *FIGURES)):
+    if manifest and any(given[k] is not None for k in ("practice", "pcn", "month", "config_file", *DATED)):
         raise click.UsageError("--from takes every setting from the manifest: leave out the other options.")
     if practice is not None and pcn is not None:
         raise click.UsageError("give --practice or --pcn, not both.")
@@ -73,7 +73,7 @@ def _report_pack(say: Say, pack: Pack, as_json: bool) -> None:
     say.answer(told, lambda: "\n".join(lines), as_json=as_json)
 
 
-@command(obeys=FIGURES)
+@command(obeys=DATED)
 @click.option("--months", metavar="FIRST:LAST", help="Months to fetch; default all after the newest held.")
 @OUT
 @JSON
@@ -89,13 +89,14 @@ def run(config: Config, say: Say, months: str | None, as_json: bool) -> None:
     _report_pack(say, pack, as_json)
 
 
-@command(obeys=FIGURES[1:])
+@command(obeys=DATED[1:])
 @OUT
 @JSON
 def demo(config: Config, say: Say, as_json: bool) -> None:
-    """Run the whole job on a SYNTHETIC sample: nothing in it is real."""
+    """Run the whole job on a SYNTHETIC sample: nothing in it is real. Its rules are read on 24 November 2026, unless told otherwise."""
+    is_told = click.get_current_context().params["as_of"] is not None
     with say:
-        pack = write_demo(config, progress=say.progress)
+        pack = write_demo(config, as_of=config.as_of if is_told else DAY, progress=say.progress)
     _report_pack(say, pack, as_json)
 
 

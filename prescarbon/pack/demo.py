@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 from prescarbon.config import Config
 from prescarbon.pack.folder import Pack
@@ -13,6 +14,7 @@ from prescarbon.source.sample import write_sample
 from prescarbon.store.atomic import writing_to
 from prescarbon.store.months import Store
 
+DAY = date(2026, 11, 24)  # of every demo, so that its bytes never change
 Named = Callable[[str, int, int], None]
 
 
@@ -20,8 +22,10 @@ def show_nothing(name: str, done: int, of: int) -> None:
     """A progress that shows nothing."""
 
 
-def write_demo(config: Config, *, progress: Named = show_nothing) -> Pack:
+def write_demo(config: Config, *, as_of: date = DAY, progress: Named = show_nothing) -> Pack:
     """The whole job on the SYNTHETIC sample, in a store and a report folder of their own, never mixed with real months.
+
+    as_of  the day its rules are read on, whatever the configuration says
 
     Raises:
         StoreError: a folder cannot be written to.
@@ -33,6 +37,7 @@ def write_demo(config: Config, *, progress: Named = show_nothing) -> Pack:
         scope=("gp",),
         is_scope_given=True,
         show_draft_rules=True,
+        as_of=as_of,
     )
     root = find_reference(config.reference)
     with writing_to(demo.home, "Choose another folder with --home."):

@@ -9,6 +9,7 @@ from prescarbon.errors import InputError
 from prescarbon.manifest import RunManifest
 from prescarbon.pack.folder import read_manifest
 
+OTHER_DAY = "the settings as_of"
 WHOLE_RUN = "Run `prescarbon report` for the whole pack, or choose another folder with --out."
 # what a run is made of: with these the same, everything else of it is
 MADE_OF = {
@@ -31,11 +32,18 @@ def check_same_run(final: Path, manifest: RunManifest) -> None:
     if there is None:
         raise InputError(f"the pack in {final.name} has no manifest to tell which run it came of.", remedy=WHOLE_RUN)
     if other := list(_differences(there, json.loads(manifest.to_json()))):
+        day = _day_of(there)
+        remedy = f"Add `--as-of {day}`, the day of that run. {WHOLE_RUN}" if other == [OTHER_DAY] and day else WHOLE_RUN
         raise InputError(
             f"the pack in {final.name} came of another run (different: {', '.join(other)}), so these pages would not agree "
             "with the others.",
-            remedy=WHOLE_RUN,
+            remedy=remedy,
         )
+
+
+def _day_of(there: Mapping[str, Any]) -> str:
+    settings = there.get("settings")
+    return str(settings.get("as_of") or "") if isinstance(settings, Mapping) else ""
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:

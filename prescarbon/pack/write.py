@@ -80,7 +80,7 @@ def write_report(
     pages = tuple(final / practice_address(page) for page in part.pages)
     whole = evidence.footing_of(GROUP, SCOPE)
     said = whole.coverage_words(views.findings.words["page"]) if whole else ""
-    return Pack(final, final / "index.html", pages, evidence.warnings, manifest.coverage_of_inhalers, said)
+    return Pack(final, final / "index.html", pages, manifest.warnings, manifest.coverage_of_inhalers, said)
 
 
 @dataclass(frozen=True)

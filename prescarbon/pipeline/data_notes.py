@@ -12,9 +12,17 @@ from prescarbon.model.successors import last_days
 from prescarbon.model.witness import find_disagreements
 from prescarbon.pipeline.scope import Scope
 from prescarbon.reference.definitions import Reference
+from prescarbon.reference.reviews import review_days
 from prescarbon.store.manifests import MonthManifest, practices_missing
 
 MISSING_SHOWN = 20
+OVERDUE_SHOWN = 3
+OVERDUE_OF = {
+    "rule": "",
+    "propellant": "the propellant of ",
+    "factor": "the factor of ",
+    "formulary": "on the formulary ",
+}
 
 
 def not_held(manifests: Sequence[MonthManifest], scope: Scope) -> tuple[str, ...]:
@@ -149,6 +157,26 @@ def disagreements(prescribing: pl.LazyFrame, reference: Reference) -> tuple[str,
     return (
         f"{rows.height} SNOMED codes stand beside BNF codes of two products in one month; BNF was used. "
         f"The first: {first['snomed_code']} in {first['month']:%Y-%m} beside {first['bnf_codes']}.",
+    )
+
+
+def overdue(reference: Reference, on: date, footprint: pl.DataFrame) -> tuple[str, ...]:
+    """What is overdue for review on a day, grouped, in one sentence: rules, formulary rows, and of the products found here.
+
+    footprint  table FOOTPRINT: a propellant or factor of what nobody prescribed is nothing to mind here
+    """
+    is_here = pl.col("id").is_in(footprint["bnf_code"].unique().to_list()) | pl.col("kind").is_in(["rule", "formulary"])
+    late = review_days(reference, on).filter((pl.col("review_by") < on) & is_here)
+    if late.is_empty():
+        return ()
+    told = []
+    for (kind, day), rows in late.group_by("kind", "review_by", maintain_order=True):
+        named = rows["id" if kind == "rule" else "name"].fill_null("a product").to_list()
+        more = f" and {len(named) - OVERDUE_SHOWN} more" if len(named) > OVERDUE_SHOWN else ""
+        told.append(f"{OVERDUE_OF[str(kind)]}{', '.join(named[:OVERDUE_SHOWN])}{more} (by {day.day} {day:%B %Y})")
+    return (
+        f"Overdue for review on {on.day} {on:%B %Y}: {'; '.join(told)}. Rules and lines that rest on them are drafts, and "
+        "what is overdue on the formulary is no target; `prescarbon reference due` lists them all.",
     )
 
 

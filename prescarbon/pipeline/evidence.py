@@ -21,16 +21,7 @@ from prescarbon.model.period import Period, months_on
 from prescarbon.model.successors import closed_by, date_successors, lines_of_successors
 from prescarbon.model.sums import known_sum
 from prescarbon.model.uncertainty import intervals_by, shares_by
-from prescarbon.pipeline.data_notes import (
-    check_coverage,
-    disagreements,
-    months_lacking,
-    not_held,
-    not_reported,
-    rows_without_nic,
-    unknown_codes,
-    without_successor,
-)
+from prescarbon.pipeline import data_notes
 from prescarbon.pipeline.footprint import (
     codes_by_spend,
     footprint_of,
@@ -253,6 +244,11 @@ class Evidence:
         return tuple(by_method.sort(pl.col("method").cast(METHODS)).to_dicts())
 
     @cached_property
+    def overdue(self) -> tuple[str, ...]:
+        """What is overdue for review on the day of the run, in a sentence."""
+        return data_notes.overdue(self.reference, self.config.as_of, self.footprint)
+
+    @cached_property
     def kg_by_month(self) -> tuple[dict[str, Any], ...]:
         """month, inhalers, all: central kg CO2e of the scope, what the restatement log compares."""
         return kg_by_month(self.footprint)
@@ -292,7 +288,7 @@ class Evidence:
             coverage_of_inhalers=whole.shares if (whole := self.footing_of(GROUP, SCOPE)) else {},
             is_synthetic=self.is_synthetic,
             kg_by_month=self.kg_by_month,
-            warnings=self.warnings,
+            warnings=self.warnings + self.overdue,
         )
 
 
@@ -323,7 +319,7 @@ def gather(
     chosen = [m.first_day for m in manifests]
     practices = read_practices(config.home, reference).collect().lazy()
     scope, warnings = scope_with_rows(resolve_scope(config, reference, practices), config, store, chosen)
-    warnings += not_held(manifests, scope)
+    warnings += data_notes.not_held(manifests, scope)
     links = date_successors(reference.successors, practices).collect()
     closed = links.filter(pl.col("last_day") < pl.lit(chosen[-1]).dt.month_end())
     successor_of = {code: line[-1] for code, line in lines_of_successors(closed).items()}
@@ -332,15 +328,15 @@ def gather(
     as_they_were = prescribing
     if is_as_now:
         prescribing = prescribing.with_columns(pl.col("practice_code").replace(successor_of))
-    warnings += rows_without_nic(prescribing, manifests)
+    warnings += data_notes.rows_without_nic(prescribing, manifests)
     activity = reduce_and_read(prescribing, reference)
     prices = constant_prices(config, reference, codes_by_spend(activity))
     factors, spend = (found.collect().lazy() for found in run_factors(reference, config))
     footprint = footprint_of(activity, reference, factors, spend, prices.table.lazy())
     names = {} if is_light else names_of(prescribing, footprint)
-    check_coverage(footprint, names, config.coverage_floor)
+    data_notes.check_coverage(footprint, names, config.coverage_floor)
     if not is_light:
-        warnings += unknown_codes(footprint, names) + disagreements(prescribing, reference)
+        warnings += data_notes.unknown_codes(footprint, names) + data_notes.disagreements(prescribing, reference)
     in_force = closed_by(practices_in_force(practices, chosen, config.membership), links.lazy()).collect()
     own = practices_of(footprint, in_force.filter(pl.col("month") == chosen[-1]), prescribing)
     with_rows = footprint.select("practice_code", "month").unique()
@@ -351,8 +347,8 @@ def gather(
         before = memberships_by_month(in_force, rows_then, own, reference.places)
         memberships = with_gaps_of_predecessors(memberships, before, rows_then, successor_of)
     year = Period.ending(chosen[-1], MONTHS_IN_YEAR, chosen).held
-    warnings += months_lacking(chosen) + not_reported(memberships, with_rows.lazy(), year)
-    warnings += without_successor(practices, own, sizes, links, chosen)
+    warnings += data_notes.months_lacking(chosen) + data_notes.not_reported(memberships, with_rows.lazy(), year)
+    warnings += data_notes.without_successor(practices, own, sizes, links, chosen)
     return Evidence(
         config=config,
         reference=reference,

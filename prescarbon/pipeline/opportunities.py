@@ -21,6 +21,7 @@ from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.peers import Peers, find_peers
 from prescarbon.reference.definitions import reference_of
 from prescarbon.reference.local import read_actions_log
+from prescarbon.reference.reviews import reviews_of_products
 from prescarbon.tables.organisations import GROUP, LEVELS
 
 
@@ -58,7 +59,7 @@ def find(
 ) -> Found:
     """Table OPPORTUNITIES of every organisation of the level in scope (or one), over at most the last twelve months.
 
-    Rules and formulary are those in force on the last month, or on the day the newest rule begins, whichever is later.
+    Rules, formulary and supply are those of the configured day (as_of); factors and products those of the last month.
 
     Raises:
         InputError: the level or organisation is none, or a local file (formulary, excluded products, campaigns) is wrong.
@@ -131,12 +132,13 @@ def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_dra
     return OpportunityOptions(
         period_start=period.first,
         period_end=period.last,
-        read_on=max(period.last, *(rule.valid_from for rule in reference.switches.rules)),
+        read_on=config.as_of,
         include_off=include_off,
         include_drafts=include_drafts,
         achievable_shares=dict(config.achievable_shares),
         rank_by=rank_by,  # type: ignore[arg-type]  # click has checked it
         excluded=reference.excluded,
+        reviews=reviews_of_products(reference, period.last, config.factor_set),
         campaigns=reference.campaigns,
         guards=reference.switches.guards,
         doses=reference.doses,

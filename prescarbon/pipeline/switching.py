@@ -23,8 +23,8 @@ def judge(reference: Reference, pairs: pl.LazyFrame, on: date) -> pl.LazyFrame:
     return judge_pairs(pairs, reference.doses, products, switches.guards, switches.formulary, reference.excluded, on)
 
 
-def try_pair(config: Config, from_code: str, to_code: str, ratio: float, on: date) -> dict[str, Any]:
-    """Whether a product may become another on a day.
+def try_pair(config: Config, from_code: str, to_code: str, ratio: float) -> dict[str, Any]:
+    """Whether a product may become another on the day the configuration reads rules.
 
     ratio    target devices for one source device
     returns  refused, reasons (empty where nothing stands against it), from_code, from_name?, to_code, to_name?, ratio,
@@ -44,7 +44,7 @@ def try_pair(config: Config, from_code: str, to_code: str, ratio: float, on: dat
         )
     reference = reference_of(config)
     pair = pl.LazyFrame({"from_code": [from_code], "to_code": [to_code], "ratio": [float(ratio)]})
-    reasons = judge(reference, pair, on).collect()["reasons"][0].to_list()
+    reasons = judge(reference, pair, config.as_of).collect()["reasons"][0].to_list()
     facts = reference.doses.facts.filter(pl.col("bnf_code").is_in([from_code, to_code]))
     told = {row["bnf_code"]: row for row in facts.select("bnf_code", "product_name", "licence").collect().to_dicts()}
     source, target = told.get(from_code, {}), told.get(to_code, {})
@@ -57,7 +57,7 @@ def try_pair(config: Config, from_code: str, to_code: str, ratio: float, on: dat
         "to_name": target.get("product_name"),
         "ratio": ratio,
         "licence": target.get("licence"),
-        "as_of": on,
+        "as_of": config.as_of,
     }
 
 

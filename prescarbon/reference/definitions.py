@@ -258,10 +258,12 @@ class Reference(Folder):
             DefinitionError: a factor_id stands for two factors, or a wrong file of ours.
         """
         factors = self.factors(HARMONISED, gwp_basis, brand_mix)
+        single = factors_.harmonised(self.components, self.gwp100, gwp_basis)
         named = ("factors/inhalers.csv", "factors/brand-mix.csv")
         refuse([f for name in named for f in ambiguous_names(self.sheet(name))], DefinitionError, REMEDY)
         gwp = factors_.gwp_under(self.gwp100, gwp_basis)
-        harmonised = parts_of(self.components, self._mix(brand_mix), factors, gwp)
+        mix = factors_.with_brands(self._mix(brand_mix), single)
+        harmonised = parts_of(self.components, mix, factors, gwp)
         return pl.concat([harmonised, spend_.spend_parts(self._rows("factors/spend.csv"))])
 
     def brand_ends(self, gwp_basis: str = "AR6") -> pl.LazyFrame:

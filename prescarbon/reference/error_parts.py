@@ -38,14 +38,14 @@ def parts_of(components: pl.LazyFrame, mix: pl.LazyFrame, factors: pl.LazyFrame,
     """Table ERROR_PARTS of the harmonised set.
 
     components  rows of factors/inhalers.csv
-    mix         rows of factors/brand-mix.csv, as `factors.with_own_shares` gives them
+    mix         what `factors.with_brands` returns
     factors     table FACTORS of both
     gwp         the GWP100 of a component's propellant
     method      docs/explanation/method.md, "Low to high": an error is the sum of its parts. A product has two, its
                 propellant's and the rest of its life cycle's; a mix has those of its brands by their share, and its own
     """
     single = _of_products(components, gwp)
-    every = pl.concat([single, _of_mixes(mix, components, single, factors)], how="diagonal")
+    every = pl.concat([single, _of_mixes(mix, single)], how="diagonal")
     ends = factors.unique("factor_id", keep="first", maintain_order=True)
     below, above = pl.col("kg_co2e") - pl.col("kg_low"), pl.col("kg_high") - pl.col("kg_co2e")
     return ERROR_PARTS.admit(
@@ -76,34 +76,28 @@ def _of_products(components: pl.LazyFrame, gwp: pl.Expr) -> pl.LazyFrame:
     return pl.concat([propellant, others]).group_by("factor_id", "shared_key").agg(pl.col("kg_below", "kg_above").sum())
 
 
-def _of_mixes(mix: pl.LazyFrame, components: pl.LazyFrame, single: pl.LazyFrame, factors: pl.LazyFrame) -> pl.LazyFrame:
+def _of_mixes(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
     """factor_id, shared_key, kg_below, kg_above, centre?, local_spread?: each brand's parts by its share, and the mix's own."""
     once = mix.unique("factor_id", keep="first", maintain_order=True)
     share = {"large": pl.col("large_share"), "small": 1 - pl.col("large_share")}
-    keys = pl.concat([once.select(brand_key=f"{size}_key") for size in share]).unique()
-    names = components.select(brand_key="key", brand_id="factor_id").join(keys, on="brand_key", how="semi")
     brands = [
-        once.select("factor_id", brand_key=f"{size}_key", share=of_it)
-        .join(names, on="brand_key", validate="m:1")
+        once.select("factor_id", brand_id=f"{size}_id", share=of_it)
         .join(single.rename({"factor_id": "brand_id"}), on="brand_id")
         .select("factor_id", "shared_key", *(pl.col(k) * pl.col("share") for k in ("kg_below", "kg_above")))
         for size, of_it in share.items()
     ]
     summed = pl.concat(brands).group_by("factor_id", "shared_key").agg(pl.col("kg_below", "kg_above").sum())
-    kg = factors.select(brand_key="key", kg="kg_co2e").join(keys, on="brand_key", how="semi")
-    apart = pl.col("large_kg") - pl.col("small_kg")
+    apart = pl.col("large_kg_co2e") - pl.col("small_kg_co2e")
     low, central, high = (pl.col(f"large_share{end}") for end in ("_low", "", "_high"))
     is_local = (high > low) & (pl.col("local_spread") > 0)
-    own = (
-        once.join(kg.rename({"brand_key": "large_key", "kg": "large_kg"}), on="large_key", validate="m:1")
-        .join(kg.rename({"brand_key": "small_key", "kg": "small_kg"}), on="small_key", validate="m:1")
-        .select(
-            "factor_id",
-            "shared_key",
-            kg_below=(central - low) * apart,
-            kg_above=(high - central) * apart,
-            centre=pl.when(is_local).then((central - low) / (high - low)),
-            local_spread=pl.when(is_local).then("local_spread"),
-        )
+    # where the small brand is the heavier, more of the large one is less: the other end, and another draw
+    large_is_heavier, down, up = apart >= 0, central - low, high - central
+    own = once.select(
+        "factor_id",
+        pl.when(large_is_heavier).then("shared_key").otherwise(pl.col("shared_key") + " (reversed)"),
+        kg_below=pl.when(large_is_heavier).then(down).otherwise(up) * apart.abs(),
+        kg_above=pl.when(large_is_heavier).then(up).otherwise(down) * apart.abs(),
+        centre=pl.when(is_local).then(pl.when(large_is_heavier).then(down).otherwise(up) / (high - low)),
+        local_spread=pl.when(is_local).then("local_spread"),
     )
     return pl.concat([summed, own], how="diagonal")

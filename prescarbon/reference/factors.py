@@ -1,6 +1,8 @@
 """Table FACTORS made of the rows of reference/factors: harmonised, mixed, published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
 
 import polars as pl
 
@@ -13,6 +15,7 @@ from prescarbon.tables.products import FACTORS
 HARMONISED = "harmonised"
 WHOLE_LIFE = "whole life cycle"
 SHARES = ("large_share_low", "large_share", "large_share_high")
+BRANDS = ("large", "small")
 
 
 def gwp_of(rows: pl.DataFrame) -> dict[tuple[str, str], float]:
@@ -70,12 +73,21 @@ def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str) -> pl.LazyFra
 
     mix     what `with_own_shares` returns
     single  what `harmonised` returns
+    method  low and high are the least and the most at either end of the share: which brand is the heavier may change
     """
+    at = {
+        (share, k): pl.col(share) * pl.col(f"large_{k}") + (1 - pl.col(share)) * pl.col(f"small_{k}")
+        for share in SHARES
+        for k in KILOGRAMS
+    }
+    low, central, high = KILOGRAMS
+    least, share, most = SHARES
     return (
-        _with_brands(mix, single)
+        with_brands(mix, single)
         .with_columns(
-            (pl.col(share) * pl.col(f"large_{k}") + (1 - pl.col(share)) * pl.col(f"small_{k}")).round(6).alias(k)
-            for share, k in zip(SHARES, KILOGRAMS, strict=True)
+            pl.min_horizontal(at[least, low], at[most, low]).round(6).alias(low),
+            at[share, central].round(6).alias(central),
+            pl.max_horizontal(at[least, high], at[most, high]).round(6).alias(high),
         )
         .select(
             pl.lit(HARMONISED).alias("factor_set"),
@@ -95,20 +107,42 @@ def mixes(mix: pl.LazyFrame, single: pl.LazyFrame, gwp_basis: str) -> pl.LazyFra
 
 def brand_ends(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
     """key, valid_from, valid_to, kg_small, kg_large: one device of a generic, were it all of one brand or the other."""
-    return _with_brands(mix, single).select(
+    return with_brands(mix, single).select(
         "key", "valid_from", "valid_to", kg_small="small_kg_co2e", kg_large="large_kg_co2e"
     )
 
 
-def _with_brands(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows of the mix plus the kilograms of both brands: large_kg_low … small_kg_high."""
+def with_brands(mix: pl.LazyFrame, single: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of the mix plus the names and kilograms of both brands' factors: large_id, large_kg_low … small_kg_high.
+
+    A row is cut where a brand's factor changes; what a later factor is in has its name too: generic-2025-with-ventolin-152a.
+    """
     large, small = (
-        single.select(pl.col("key").alias(f"{size}_key"), *(pl.col(k).alias(f"{size}_{k}") for k in KILOGRAMS)).join(
-            mix.select(f"{size}_key"), on=f"{size}_key", how="semi"
-        )
-        for size in ("large", "small")
+        single.select(
+            pl.col("key").alias(f"{size}_key"),
+            pl.col("factor_id").alias(f"{size}_id"),
+            pl.col("valid_from").alias(f"{size}_from"),
+            pl.col("valid_to").alias(f"{size}_to"),
+            *(pl.col(k).alias(f"{size}_{k}") for k in KILOGRAMS),
+            (pl.col("valid_from") > pl.col("valid_from").min().over("key")).alias(f"{size}_is_later"),
+        ).join(mix.select(f"{size}_key"), on=f"{size}_key", how="semi")
+        for size in BRANDS
     )
-    return mix.join(large, on="large_key", validate="m:1").join(small, on="small_key", validate="m:1")
+    later = [
+        pl.when(pl.col(f"{size}_is_later")).then(pl.lit("-with-") + pl.col(f"{size}_id")).otherwise(pl.lit(""))
+        for size in BRANDS
+    ]
+    return (
+        mix.join(large, on="large_key")
+        .join(small, on="small_key")
+        .with_columns(
+            pl.max_horizontal("valid_from", "large_from", "small_from").alias("valid_from"),
+            pl.min_horizontal("valid_to", "large_to", "small_to").alias("valid_to"),
+            factor_id=pl.concat_str("factor_id", *later),
+        )
+        .filter(pl.col("valid_from") <= pl.col("valid_to"))
+        .sort("key", "valid_from")
+    )
 
 
 def published(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -145,11 +179,21 @@ def missing_gwp(components: Sheet, gwp100: Mapping[tuple[str, str], float]) -> l
 
 
 def unmixable(mix: Sheet, components: pl.DataFrame) -> list[Fault]:
-    """A fault for each brand of a mix that has not exactly one factor."""
-    keys = components["key"].to_list()
+    """A fault for each brand of a mix that has not exactly one factor on every day of it."""
+    spans: dict[str, list[tuple[date, date]]] = {}
+    for key, first, last in components.select("key", "valid_from", "valid_to").sort("key", "valid_from").iter_rows():
+        spans.setdefault(key, []).append((first, last))
     return [
-        Fault(mix.name, row["line"], column, row[column], "must have one factor in factors/inhalers.csv")
+        Fault(mix.name, row["line"], column, row[column], "must have one factor in factors/inhalers.csv on every day")
         for row in mix.numbered.iter_rows(named=True)
-        for column in ("large_key", "small_key")
-        if keys.count(row[column]) != 1
+        for column in (f"{size}_key" for size in BRANDS)
+        if not _cover(spans.get(row[column], []), row["valid_from"], row["valid_to"])
     ]
+
+
+def _cover(spans: Sequence[tuple[date, date]], first: date, last: date) -> bool:
+    """True where the spans, in order, hold every day from first to last once."""
+    held = [(start, end) for start, end in spans if start <= last and end >= first]
+    if not held or held[0][0] > first or held[-1][1] < last:
+        return False
+    return all((start - end).days == 1 for (_, end), (start, _) in pairwise(held))

@@ -5,7 +5,7 @@ A proof reads typed parts, so it raises PrescarbonError where a file it needs is
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from datetime import date
 
 import polars as pl
 
@@ -16,7 +16,9 @@ from prescarbon.reference.factor_rows import BASES
 from prescarbon.reference.factors import missing_gwp, unmixable
 from prescarbon.reference.folder import DOCUMENTS
 from prescarbon.reference.local import unknown_cells
+from prescarbon.reference.reviews import IS_PRESSURISED
 from prescarbon.reference.sheets import Sheet, rows_of
+from prescarbon.tables.schema import FOREVER
 
 NOT_A_DEVICE = ("nebuliser", "spacer")
 NO_SOURCE = "no such section in sources.toml"
@@ -111,6 +113,40 @@ def ingredients(reference: Reference) -> Iterator[Fault]:
     yield from unmixable(reference.sheet("factors/brand-mix.csv"), rows_of(components))
 
 
+def propellants(reference: Reference) -> Iterator[Fault]:
+    """A factor is of the propellant that its product has in the same days, where that is known.
+
+    So that a launch under a known code is not written in one of the two files alone.
+    """
+    components = reference.sheet("factors/inhalers.csv")
+    rows_of(components)
+    products = rows_of(reference.sheet("products/inhalers.csv")).select(
+        "bnf_code", p_from="valid_from", p_to="valid_to", product_propellant=pl.col("propellant").cast(pl.String)
+    )
+    odd = (
+        components.numbered.join(products, left_on="key", right_on="bnf_code")
+        .filter((pl.col("valid_from") <= pl.col("p_to")) & (pl.col("p_from") <= pl.col("valid_to")))
+        .filter((pl.col("product_propellant") != "unknown") & (pl.col("product_propellant") != pl.col("propellant")))
+    )
+    for line, key, propellant, other in odd.select("line", "key", "propellant", "product_propellant").iter_rows():
+        reason = f"is of {propellant}, but products/inhalers.csv says {other} on days that it holds"
+        yield Fault(components.name, line, "propellant", key, reason)
+
+
+def review_days(reference: Reference) -> Iterator[Fault]:
+    """A propellant that may be replaced has a day by which it is to be looked at again, and so has its product's factor."""
+    dated = (
+        ("products/inhalers.csv", "bnf_code", "propellant_review_by", IS_PRESSURISED),
+        ("factors/inhalers.csv", "key", "review_by", pl.col("propellant") != "none"),
+    )
+    for name, key, column, may_be_replaced in dated:
+        sheet = reference.sheet(name)
+        rows_of(sheet)
+        is_open = may_be_replaced & (pl.col("valid_to") == FOREVER) & pl.col(column).is_null()
+        for line, code in sheet.numbered.filter(is_open).select("line", key).iter_rows():
+            yield Fault(name, line, column, code, "is empty, and the propellant may be replaced under the same code")
+
+
 def names_of_factors(reference: Reference) -> Iterator[Fault]:
     """A factor_id stands for one factor: intervals and explanations know it by that alone."""
     taken: dict[str, str] = {}
@@ -164,7 +200,8 @@ def implausible_factors(reference: Reference) -> Iterator[Fault]:
         )
         for row in rows.iter_rows(named=True):
             kind = "brand_mix" if row["key_kind"] == "brand_mix" else "product"
-            file, line = FACTOR_FILES[kind], files[kind][row["key"], row["valid_from"]]
+            file = FACTOR_FILES[kind]
+            line = next(n for start, end, n in files[kind][row["key"]] if start <= row["valid_from"] <= end)
             band = reference.plausible.get(row["device_type"], {}).get(row["product_propellant"])
             if band is None:
                 reason = f"plausible.toml has no band for {row['device_type']} with {row['product_propellant']}"
@@ -178,8 +215,12 @@ def implausible_factors(reference: Reference) -> Iterator[Fault]:
 FACTOR_FILES = {"product": "factors/inhalers.csv", "brand_mix": "factors/brand-mix.csv"}
 
 
-def _lines(sheet: Sheet) -> Mapping[tuple[Any, Any], int]:
-    return {(key, start): line for key, start, line in sheet.numbered.select("key", "valid_from", "line").iter_rows()}
+def _lines(sheet: Sheet) -> Mapping[str, list[tuple[date, date, int]]]:
+    """Key → first day, last day and line of each of its rows."""
+    found: dict[str, list[tuple[date, date, int]]] = {}
+    for key, *row in sheet.numbered.select("key", "valid_from", "valid_to", "line").iter_rows():
+        found.setdefault(key, []).append((row[0], row[1], row[2]))
+    return found
 
 
 OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
@@ -188,6 +229,8 @@ OVER_FILES: tuple[Callable[[Reference], Iterator[Fault]], ...] = (
     reused_codes,
     coverage,
     ingredients,
+    propellants,
+    review_days,
     names_of_factors,
     targets,
     pounds,

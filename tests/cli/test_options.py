@@ -18,7 +18,7 @@ TAKEN = {
     "actions": FIGURES,
     "change": FIGURES,
     "compare": FIGURES,
-    "demo": FIGURES - {"scope"},
+    "demo": (FIGURES | {"as_of"}) - {"scope"},
     "explain": FIGURES,
     "factors compare": {"scope", "gwp_basis"},  # the two sets are its arguments
     "factors import": set(),
@@ -33,17 +33,19 @@ TAKEN = {
     "measures run": FIGURES,
     "measures show": set(),
     "months": set(),
-    "opportunities": FIGURES,
+    "opportunities": FIGURES | {"as_of"},
     "organisations import": set(),
     "reference check": set(),
+    "reference due": {"as_of"},
     "rejects": set(),
-    "report": FIGURES,
+    "report": FIGURES | {"as_of"},
     "rules codes": set(),
-    "run": FIGURES,
+    "run": FIGURES | {"as_of"},
     "trend": FIGURES,
     "verify": set(),
 }
-VALUES = {"scope": "all", "factor_set": "harmonised", "gwp_basis": "AR5"}
+VALUES = {"scope": "all", "factor_set": "harmonised", "gwp_basis": "AR5", "as_of": "2027-05-25"}
+OTHER_DAYS = {"organisations import"}  # its --as-of is the month that a file describes
 
 
 def commands(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -55,7 +57,10 @@ def commands(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def test_each_command_takes_the_shared_options_it_obeys():
-    found = {name: {p.name for p in command.params} & FIGURES for name, command in commands(cli)}
+    found = {
+        name: {p.name for p in command.params} & (VALUES.keys() - ({"as_of"} if name in OTHER_DAYS else set()))
+        for name, command in commands(cli)
+    }
     assert found == TAKEN
 
 
@@ -63,6 +68,8 @@ def test_each_command_takes_the_shared_options_it_obeys():
 def test_an_option_that_would_change_nothing_is_a_usage_error(command):
     shown = CliRunner().invoke(cli, [*command.split(), "--help"]).output.partition("Options:")[2]
     for option, value in VALUES.items():
+        if option == "as_of" and command in OTHER_DAYS:
+            continue
         word = f"--{option.replace('_', '-')}"
         assert (word in shown) == (option in TAKEN[command])
         if option not in TAKEN[command]:
@@ -84,6 +91,41 @@ def elsewhere(tmp_path: Path) -> Iterator[None]:
     os.chdir(tmp_path)
     yield
     os.chdir(before)
+
+
+def test_a_day_moves_what_is_a_draft_and_what_is_a_target(home):
+    words = ["opportunities", "--scope", "gp", "--json"]
+    early, late = (json.loads(run(home, *words, "--as-of", day)) for day in ("2026-11-24", "2027-11-25"))
+    assert "overdue" not in str(early)
+    by_rule = {line["rule_id"]: line["why_draft"] for line in late["opportunities"]}
+    assert "the propellant of" in by_rule["TR02"]
+    assert "BR01" not in by_rule  # its target's row of the formulary is overdue
+    assert run(home, *words, "--as-of", "2027-05-24") == run(home, *words)
+
+
+def test_a_day_that_is_none_is_one_sentence(home):
+    told = run(home, "opportunities", "--as-of", "tomorrow", code=5)
+    assert told.startswith(
+        "prescarbon: the command line: as_of = 'tomorrow' is not allowed: is no day such as 2026-11-24"
+    )
+    assert told.count("\n") == 1
+
+
+def test_what_is_due_is_told_in_lines_and_as_json(home):
+    assert run(home, "reference", "due") == "Nothing is overdue, and nothing falls due within 90 days.\n"
+    told = json.loads(run(home, "reference", "due", "--as-of", "2027-05-25", "--json"))
+    assert set(told[0]) == {"kind", "id", "name", "review_by", "overdue"}
+    assert {row["kind"] for row in told} == {"rule", "propellant", "factor"}
+    assert all(row["overdue"] == (row["review_by"] < "2027-05-25") for row in told)
+    first, *_ = lines = run(home, "reference", "due", "--as-of", "2027-05-25").splitlines()
+    assert len(lines) == len(told)
+    assert first.startswith("by 2027-05-24, is overdue, kind rule, id ")
+    assert {row["overdue"] for row in json.loads(run(home, "reference", "due", "--as-of", "2027-05-24", "--json"))} == {
+        False
+    }
+    assert {row["kind"] for row in json.loads(run(home, "reference", "due", "--as-of", "2027-09-01", "--json"))} > {
+        "formulary"
+    }
 
 
 ONE = "Z90001"

@@ -15,6 +15,7 @@ from prescarbon.model.opportunities.actions import UNITS
 from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.pairs import resolve_pairs
 from prescarbon.model.opportunities.peers import RARE, measure_excess
+from prescarbon.model.opportunities.reviews import overdue_words, with_overdue
 from prescarbon.model.opportunities.rules import SwitchRule, rule_table, standing_table
 from prescarbon.model.sums import KILOGRAMS, exact_sum, known_sum
 from prescarbon.tables.opportunities import PRICE_BASES
@@ -52,7 +53,7 @@ def claim_units(
     """
     if odd := [f"{k} = {v}" for k, v in options.achievable_shares.items() if not 0 <= v <= 1]:
         raise InputError(f"achievable share {', '.join(odd)} is not in 0 to 1.", remedy="Write 0.3 for 30%.")
-    used = options.choose(rules)
+    used, read_on = options.choose(rules), options.read_on or options.period_end
     # small from here on: held in memory, so that the plan does not do each step as often as it is used
     pairs = (
         resolve_pairs(
@@ -64,7 +65,7 @@ def claim_units(
             formulary,
             options.excluded,
             month=options.period_end,
-            read_on=options.read_on or options.period_end,
+            read_on=read_on,
             doses=options.doses,
             draws=options.draws,
         )
@@ -72,6 +73,10 @@ def claim_units(
         .collect()
         .lazy()
     )
+    on_a_factor = [rule.id for rule in used if rule.kind not in NO_CARBON_CLAIM]
+    overdue = overdue_words(pairs, options.reviews, on_a_factor, read_on).collect().lazy()
+    if not options.include_drafts:
+        pairs = pairs.join(overdue, on="rule_id", how="anti")
     peers = judged(memberships).collect().lazy()
     claims = (
         (
@@ -79,7 +84,7 @@ def claim_units(
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
             .join(_with_local_shares(rule_table(used).drop("ratio"), options.achievable_shares), on="rule_id")
-            .join(standing_table(used, options.read_on or options.period_end), on="rule_id")
+            .join(with_overdue(standing_table(used, read_on), overdue), on="rule_id")
         )
         .collect()
         .lazy()

@@ -21,7 +21,7 @@ NOT_SUBTRACTED = "What is prescribed in place of an inhaler not needed, such as 
 COSTS = [f"cost_change_{s}_gbp" for s in SCENARIOS]
 OF_THE_RULE = [
     *("title", "kind", "family", "from_words", "unit_name", "achievable_share"),
-    *("effort", "commitment", "caveats", "is_draft", "alternative_to"),
+    *("effort", "commitment", "caveats", "is_draft", "why_draft", "alternative_to"),
 ]
 
 

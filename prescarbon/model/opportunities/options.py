@@ -9,6 +9,7 @@ import polars as pl
 
 from prescarbon.model.opportunities.doses import DoseBook
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
+from prescarbon.model.opportunities.reviews import REVIEWS_SCHEMA
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
 
 ITEMS_TO_RANK = 24  # domain facts, section 7
@@ -24,12 +25,14 @@ class OpportunityOptions:
     """What the reader chose.
 
     period_start, period_end  first and last month summed
-    read_on                   the day the list is read: rules and formulary hold then (None: period_end)
+    read_on                   the day the list is read: rules, formulary and supply hold then, and what is to be reviewed
+                              by an earlier day is overdue (None: period_end)
     include_off               also rules that are off by default
     include_drafts            also rules no clinical role has signed off
     achievable_shares         rule_id → share (0–1) agreed locally, instead of the rule's own
     rank_by                   kg, gbp_per_kg or effort
     excluded                  EXCLUDED_SCHEMA: products taken off for a while
+    reviews                   REVIEWS_SCHEMA: by which day propellants and factors are to be reviewed
     campaigns                 rule_id, started: then what was stands beside what is left
     guards                    what is never suggested
     doses                     what is known of doses and propellants; None: no pair is judged by them
@@ -48,6 +51,7 @@ class OpportunityOptions:
     items_to_rank: int = ITEMS_TO_RANK
     kg_to_rank: float = KG_TO_RANK
     excluded: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=EXCLUDED_SCHEMA))
+    reviews: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=REVIEWS_SCHEMA))
     campaigns: pl.LazyFrame = field(
         default_factory=lambda: pl.LazyFrame(schema={"rule_id": pl.String, "started": pl.Date})
     )

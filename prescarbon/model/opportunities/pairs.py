@@ -61,10 +61,12 @@ def resolve_pairs(
 
     codes      bnf_code: presentations found in the period
     products   table PRODUCTS, factors table FACTORS (one factor set, keys are presentations): those of `month`
-    formulary  FORMULARY_SCHEMA, excluded EXCLUDED_SCHEMA: those of `read_on`, the day the list is read
+    formulary  FORMULARY_SCHEMA, excluded EXCLUDED_SCHEMA: those of `read_on`, the day the list is read; a formulary row
+               that is overdue for review is no target, and a product of another propellant by then is no source or target
     doses      what is known of doses and propellants; None judges no pair by them: for arithmetic alone
     returns    rule_id, from_code, to_code? (the first target of the rule that nothing forbids), ratio, dose_from?, dose_to?,
-               licence?, from_doses_per_device?, to_doses_per_device? (`doses.with_regimen`), saved_low, saved, saved_high (kg a unit; null where unknown), refused?;
+               licence?, from_doses_per_device?, to_doses_per_device? (`doses.with_regimen`), saved_low, saved, saved_high (kg a
+               unit; null where unknown), refused?;
                low is the source's low less the target's high, the least that can be saved; with draws (bnf_code, draw,
                kg) low and high are the 5th and 95th percentile of the saving, source and target drawn together
     """
@@ -74,11 +76,9 @@ def resolve_pairs(
     ).select(pl.col("key").alias("bnf_code"), *KILOGRAMS)
     in_use = [r for r in rules if r.valid_from <= read_on <= r.valid_to]
     found = find_sources(in_use, codes, facts)
-    off = (
-        excluded.filter(pl.lit(read_on).is_between("off_from", "off_to"))
-        .select("bnf_code", "reason")
-        .unique("bnf_code")
-    )
+    out_of_stock = excluded.filter(pl.lit(read_on).is_between("off_from", "off_to")).select("bnf_code", "reason")
+    off = pl.concat([out_of_stock, _changed_since(products, month, read_on)])
+    off = off.unique("bnf_code", keep="first", maintain_order=True)
     offered = _with_targets(in_use, found, facts, formulary, off, read_on)
     judged = _first_allowed(_judged(offered, doses, facts, guards, off))
     to_kg = kilograms.rename({"bnf_code": "to_code", "kg_low": "to_low", "kg_co2e": "to_kg", "kg_high": "to_high"})
@@ -118,6 +118,19 @@ def _facts(products: pl.LazyFrame, month: date) -> pl.LazyFrame:
     )
 
 
+def _changed_since(products: pl.LazyFrame, month: date, read_on: date) -> pl.LazyFrame:
+    """bnf_code, reason: products whose propellant on the day the list is read is not that of the month."""
+    then, now = (_facts(products, day).select("bnf_code", "propellant") for day in (month, read_on))
+    return (
+        then.join(now, on="bnf_code", suffix="_now")
+        .filter(pl.col("propellant") != pl.col("propellant_now"))
+        .select(
+            "bnf_code",
+            reason=pl.format("its propellant was {} in these data and is {} by now", "propellant", "propellant_now"),
+        )
+    )
+
+
 def sources_of(rules: Sequence[SwitchRule], codes: pl.LazyFrame, products: pl.LazyFrame, month: date) -> pl.LazyFrame:
     """rule_id × bnf_code: the presentations each rule speaks of, as the products of that month stand."""
     return find_sources(rules, codes, _facts(products, month)).select("rule_id", bnf_code="from_code")
@@ -153,7 +166,7 @@ def _with_targets(
     off: pl.LazyFrame,
     read_on: date,
 ) -> pl.LazyFrame:
-    """`found` times to_code, place: every product the rule names that exists, is on the formulary and not taken off.
+    """`found` times to_code, place: every product the rule names that exists, is on the formulary, not overdue, not off.
 
     A product that the rule pairs with one target has that one alone; one row without to_code where there is none.
     """
