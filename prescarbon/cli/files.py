@@ -65,7 +65,7 @@ def _write(file: Path, table: pl.DataFrame, told: Any, more: Mapping[str, Writer
 def _sheets(found: Found) -> Sequence[Sheet]:
     columns = [
         ("organisation_code", "text"), ("rank", "count"), ("title", "text"), ("items", "count"), ("units", "count"),
-        ("kg_theoretical_low", "kg"), ("kg_theoretical", "kg"), ("kg_theoretical_high", "kg"), ("kg_expected", "kg"),
+        ("kg_theoretical_low", "kg"), ("kg_theoretical", "kg"), ("kg_theoretical_high", "kg"), ("kg_attended", "kg"),
         ("kg_to_peer", "kg"), ("cost_change_theoretical_gbp", "gbp"), ("price_basis", "text"), ("price_date", "month"),
         ("achievable_share", "share"), ("gate", "text"), ("gate_reason", "text"), ("commitment", "text"),
         ("is_draft", "text"), ("from_codes", "text"), ("to_codes", "text"), ("caveats", "text"),

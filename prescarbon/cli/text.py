@@ -67,8 +67,8 @@ def _line(row: dict[str, Any]) -> str:
     basis = row["rank_basis"]
     share = row["achievable_share"]
     expected = (
-        f"at most {number(row['kg_expected'])} kg expected, at {percent(share)} achievable and not beyond the peers"
-        if share is not None and row["kg_expected"] is not None
+        f"at most {number(row['kg_attended'])} kg expected, at {percent(share)} achievable and not beyond the peers"
+        if share is not None and row["kg_attended"] is not None
         else "share achievable not known"
     )
     return (

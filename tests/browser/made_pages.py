@@ -51,7 +51,7 @@ def action(name: str) -> Action:
         basis="if all of it changed",
         kg=SOME_KG,
         kg_all=None,
-        kg_expected=None,
+        kg_attended=None,
         achievable_share=None,
         cost_change_gbp=Decimal("1.00"),
         price_date=date(2026, 1, 1),

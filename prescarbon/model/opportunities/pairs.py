@@ -25,6 +25,13 @@ FORMULARY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "source_url": pl.String,
     "review_by": pl.Date,
 }
+TOLD_OF_PAIRS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "dose_from": pl.String,
+    "dose_to": pl.String,
+    "licence": pl.String,
+    "from_doses_per_device": pl.Float64,
+    "to_doses_per_device": pl.Float64,
+}
 EXCLUDED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "bnf_code": pl.String,
     "off_from": pl.Date,
@@ -52,6 +59,7 @@ def resolve_pairs(
     products   table PRODUCTS, factors table FACTORS (one factor set, keys are presentations): those of `month`
     formulary  FORMULARY_SCHEMA, excluded EXCLUDED_SCHEMA: those of `read_on`, the day the list is read
     returns    rule_id, from_code, to_code?, saved_low, saved, saved_high (kg a unit; null where unknown), refused?;
+               and TOLD_OF_PAIRS (dose and licence in words, doses a device of both sides), null where not known;
                low is the source's low less the target's high, the least that can be saved; with draws (bnf_code, draw,
                kg) low and high are the 5th and 95th percentile of the saving, source and target drawn together
     """
@@ -82,8 +90,11 @@ def resolve_pairs(
         saved = saved.join(interval, on=["rule_id", "from_code"], how="left", validate="m:1").with_columns(
             saved_low=pl.coalesce("drawn_low", "saved_low"), saved_high=pl.coalesce("drawn_high", "saved_high")
         )
-    return saved.select("rule_id", "from_code", "to_code", "saved_low", "saved", "saved_high", "refused").sort(
-        "rule_id", "from_code"
+    told = [pl.lit(None, kind).alias(name) for name, kind in TOLD_OF_PAIRS.items()]
+    return (
+        saved.with_columns(told)
+        .select("rule_id", "from_code", "to_code", "saved_low", "saved", "saved_high", "refused", *TOLD_OF_PAIRS)
+        .sort("rule_id", "from_code")
     )
 
 

@@ -1,14 +1,16 @@
 """Switch rules and guards: what a rule file says, checked at load; rules as frames for the engine."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from prescarbon.tables.opportunities import EFFORTS, RULE_KINDS
+from prescarbon.tables.opportunities import BETWEEN, EFFORTS, RULE_KINDS
 
 NEEDS_TARGET = ("product switch", "refill", "device reuse")
+MARKS = re.compile(r"\s*\[[A-Z]\]")  # how sure the author was of a statement: for authors
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,16 @@ def rule_table(rules: Sequence[SwitchRule]) -> pl.LazyFrame:
                 "pool_classes": list(r.pool_classes),
                 "is_per_list": r.is_per_list,
                 "achievable_share": r.achievable_share,
+                "achievable_source": r.achievable_source or None,
+                "dose_words": r.dose_words or None,
+                "from_puffs": r.from_puffs,
+                "from_times": r.from_times,
+                "to_puffs": r.to_puffs,
+                "to_times": r.to_times,
+                "not_for": BETWEEN.join(r.excluded) or None,
+                "checks": BETWEEN.join(r.checks) or None,
+                "evidence": MARKS.sub("", r.evidence).strip(),
+                "evidence_url": r.evidence_url,
                 "rule_low": r.saving_per_unit and r.saving_per_unit[0],
                 "rule_central": r.saving_per_unit and r.saving_per_unit[1],
                 "rule_high": r.saving_per_unit and r.saving_per_unit[2],
@@ -156,6 +168,16 @@ def rule_table(rules: Sequence[SwitchRule]) -> pl.LazyFrame:
             "pool_classes": pl.List(pl.String),
             "is_per_list": pl.Boolean,
             "achievable_share": pl.Float64,
+            "achievable_source": pl.String,
+            "dose_words": pl.String,
+            "from_puffs": pl.Float64,
+            "from_times": pl.Float64,
+            "to_puffs": pl.Float64,
+            "to_times": pl.Float64,
+            "not_for": pl.String,
+            "checks": pl.String,
+            "evidence": pl.String,
+            "evidence_url": pl.String,
             "rule_low": pl.Float64,
             "rule_central": pl.Float64,
             "rule_high": pl.Float64,

@@ -204,7 +204,7 @@ def _action_sheet(actions: Sequence[Action], words: Wording) -> Sheet:
     rows = [
         (
             a.title, a.rank, a.from_words, a.to_words, a.items, a.units, a.unit_name, *interval_cells(a.kg), a.basis,
-            a.kg_all and a.kg_all.central, a.achievable_share, a.kg_expected and a.kg_expected.central,
+            a.kg_all and a.kg_all.central, a.achievable_share, a.kg_attended and a.kg_attended.central,
             a.cost_change_gbp, a.price_date, a.commitment, words["actions"]["draft"] if a.is_draft else "",
             ", ".join(a.holders), a.from_codes, a.to_codes, a.caveats,
         )

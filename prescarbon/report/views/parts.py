@@ -28,7 +28,7 @@ class Action:
     basis: str
     kg: Interval
     kg_all: Interval | None
-    kg_expected: Interval | None
+    kg_attended: Interval | None
     achievable_share: float | None
     cost_change_gbp: Decimal | None
     price_date: date | None
@@ -157,7 +157,7 @@ def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
         basis="to reach the peers' lower quartile" if basis == "to_peer" else "if all of it changed",
         kg=_interval(row, f"kg_{basis}") or Interval(0, 0, 0),
         kg_all=_interval(row, "kg_theoretical"),
-        kg_expected=_interval(row, "kg_expected"),
+        kg_attended=_interval(row, "kg_attended"),
         achievable_share=row["achievable_share"],
         cost_change_gbp=row[f"cost_change_{basis}_gbp"],
         price_date=row["price_date"],
