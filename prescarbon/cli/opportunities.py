@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Commands, Say, cli, command
+from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO, TO_BOOK, Commands, Say, cli, command
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
+from prescarbon.pipeline.hand_over import code_list
 
 
 @command(obeys=FIGURES)
@@ -68,12 +69,16 @@ def rules() -> None:
 
 @command(rules, "codes")
 @click.argument("rule")
+@TO
 @JSON
-def rules_codes(config: Config, say: Say, rule: str, as_json: bool) -> None:
-    """Show the codes and the search of a rule, for a clinical system.
+def rules_codes(config: Config, say: Say, rule: str, to: Path | None, as_json: bool) -> None:
+    """Show the codes and the search of a rule, for a clinical system; SNOMED codes are those of the loaded rows.
 
-    Example: prescarbon rules codes DV01
+    Example: prescarbon rules codes DV01 --to DV01.csv
     """
-    rows = found_by.code_list(config, rule)
-    columns = ("side", "bnf_code", "product_name", "snomed_code", "search")
-    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
+    codes = code_list(config, rule)
+    if to:
+        files.write_codes(codes, to)
+        say.remark(f"{codes.height} codes in {to}")
+    else:
+        say.answer(codes.to_dicts(), lambda: text.code_lines(codes.to_dicts()), as_json=as_json)

@@ -8,6 +8,7 @@ RULE_KINDS = pl.Enum(
     ["over-use", "product switch", "refill", "device reuse", "duration", "form", "low value", "safety"]
 )
 BETWEEN = "; "  # parts of a column that holds several
+CHANGES_PRODUCT = ("product switch", "refill", "device reuse")
 EFFORTS = pl.Enum(["low", "medium", "high"])
 PRICE_BASES = pl.Enum(["own NIC", "area NIC", "pack price", "none needed", "not known"])
 SCENARIO_WORDS = {

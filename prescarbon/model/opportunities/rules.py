@@ -7,9 +7,9 @@ from datetime import date
 
 import polars as pl
 
-from prescarbon.tables.opportunities import BETWEEN, EFFORTS, RULE_KINDS
+from prescarbon.tables.opportunities import BETWEEN, CHANGES_PRODUCT, EFFORTS, RULE_KINDS
 
-NEEDS_TARGET = ("product switch", "refill", "device reuse")
+NEEDS_TARGET = CHANGES_PRODUCT
 MARKS = re.compile(r"\s*\[[A-Z]\]")  # how sure the author was of a statement: for authors
 
 
