@@ -70,7 +70,7 @@ def _line(row: dict[str, Any], words: Mapping[str, Any]) -> str:
     facts = (f"{fact.label}: {fact.text}" + (f" {fact.address}" if fact.address else "") for fact in block.facts)
     told = [
         f"{block.products} → {block.to}",
-        f"{words['dose']}: {block.dose}",
+        *([f"{words['dose']}: {block.dose}"] if block.dose else []),
         f"{number(action.items)} items, {number(action.units)} {action.unit_name}; {kg(action.kg)} kg CO2e less "
         f"{action.basis}; {of_all}cost: {cost}, prices of {_date(action.price_date)}; commitment {action.commitment}",
         attended_of(action, words),

@@ -134,9 +134,13 @@ class HtmlPages:
 
     def practice(self, page: PracticePage) -> Page:
         """The practice page."""
-        fewer = range(len(page.actions) - 1, FEWEST_LINES - 1, -1)
         return self._render(
-            "practice.html", fewer, page=page, faces=_faces("practice", page.practice_code), codes_at="../codes/"
+            "practice.html",
+            range(len(page.actions) - 1, FEWEST_LINES - 1, -1),
+            FEWEST_LINES,
+            page=page,
+            faces=_faces("practice", page.practice_code),
+            codes_at="../codes/",
         )
 
     def pcn(self, page: PcnPage) -> Page:
@@ -157,11 +161,13 @@ class HtmlPages:
         given = {"rows": rows, "totals": totals, "pcns": pcns, "part_of": part_of}
         return self._text("index.html", {}, **given)
 
-    def _render(self, template: str, fewer: Sequence[int] = (), **values: Any) -> Page:
-        """The page in its forms; `fewer` says how many lines the shorter ones have."""
+    def _render(self, template: str, fewer: Sequence[int] = (), printed: int | None = None, **values: Any) -> Page:
+        """The page in its forms: `fewer` says how many lines the shorter papers have, `printed` how many a browser prints."""
         drawings = Drawings()
-        screen = self._text(template, drawings.for_screen(), lines=None, **values)
-        papers = [self._text(template, drawings.for_paper(), lines=lines, **values) for lines in (None, *fewer)]
+        screen = self._text(template, drawings.for_screen(), lines=None, printed=printed, **values)
+        papers = [
+            self._text(template, drawings.for_paper(), lines=lines, printed=None, **values) for lines in (None, *fewer)
+        ]
         first, *shorter = (PrintPage(text, drawings.pictures) for text in papers)
         return Page(screen, first, tuple(shorter))
 

@@ -66,15 +66,15 @@ def block_of(action: Action, words: Words) -> Block:
     return _block(action, words, {}, {})
 
 
-def dose_of(action: Action, words: Words) -> str:
-    """The dose before and after, and the rule's words for it."""
+def dose_of(action: Action) -> str:
+    """The dose before and after, and the rule's words for it; empty where no product is changed."""
     known = action.dose_from or action.dose_to
     told = [f"{action.dose_from or UNKNOWN} → {action.dose_to or UNKNOWN}"] if known else []
     if action.dose_words:
         told.append(action.dose_words)
     if told:
         return ". ".join(told)
-    return UNKNOWN if action.kind in CHANGES_PRODUCT else str(words["no_product_changes"])
+    return UNKNOWN if action.kind in CHANGES_PRODUCT else ""
 
 
 def status_of(action: Action, words: Words) -> str:
@@ -136,7 +136,7 @@ def _block(
         products=whole,
         products_on_paper=short,
         to=action.to_words or UNKNOWN,
-        dose=dose_of(action, words),
+        dose=dose_of(action),
         status=status_of(action, words),
         facts=tuple(facts),
     )
