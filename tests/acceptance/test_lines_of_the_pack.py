@@ -79,7 +79,7 @@ def test_the_evidence_of_a_line_is_a_link(pack, ranked):
 
 
 @pytest.mark.parametrize("code", PRACTICES)
-def test_terminal_and_json_say_the_same(code, demo_home, pack, ranked):
+def test_terminal_and_json_say_the_same(code, demo_home, ranked):
     asked = ["opportunities", "--organisation", code, "--scope", "gp", "--home", str(demo_home / "home" / "demo")]
     text = CliRunner().invoke(cli, asked, catch_exceptions=False).stdout
     told = json.loads(CliRunner().invoke(cli, [*asked, "--json"], catch_exceptions=False).stdout)["opportunities"]
