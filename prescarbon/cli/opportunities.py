@@ -72,7 +72,9 @@ def rules() -> None:
 @TO
 @JSON
 def rules_codes(config: Config, say: Say, rule: str, to: Path | None, as_json: bool) -> None:
-    """Show the codes and the search of a rule, for a clinical system; SNOMED codes are those of the loaded rows.
+    """Show the codes and the search of a rule, for a clinical system.
+
+    SNOMED codes are those that stand beside the BNF code in the loaded rows.
 
     Example: prescarbon rules codes DV01 --to DV01.csv
     """
