@@ -120,7 +120,7 @@ def test_every_line_of_a_page_has_its_codes_as_a_file_with_bnf_and_snomed(pack, 
         assert codes.columns == ["rule_id", "side", "bnf_code", "product_name", "snomed_code", "search"]
         assert set(codes["rule_id"]) == {rule}
         assert codes["search"].null_count() == 0
-    assert sum(codes["snomed_code"].drop_nulls().len() for codes in rows.values()) > 20
+    assert sum(codes["snomed_code"].drop_nulls().len() for codes in rows.values()) > 10
     for line in ranked.filter(organisation_code="Z90051").to_dicts():
         page = (pack / "practice" / "Z90051.html").read_text("utf-8")
         assert f'href="../codes/{line["rule_id"]}.csv"' in page

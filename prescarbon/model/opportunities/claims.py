@@ -79,7 +79,10 @@ def claim_units(
             volumes.filter(pl.col("units") > 0)
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
-            .join(_with_local_shares(rule_table(used), options.achievable_shares), on="rule_id")
+            .join(
+                _with_local_shares(rule_table(used, {r.id: r.title for r in rules}), options.achievable_shares),
+                on="rule_id",
+            )
             .join(standing_table(used, options.read_on or options.period_end), on="rule_id")
         )
         .collect()
@@ -167,12 +170,12 @@ def _with_shares(claims: pl.LazyFrame) -> pl.LazyFrame:
     ).with_columns(
         share_theoretical=pl.when(makes_a_claim).then(most),
         # min_horizontal skips nulls: an unknown share must stay unknown. Never more than the peers reach, at any level:
-        # where others can be compared and this practice cannot, nothing is claimed for it
+        # where anything can be compared and this line cannot, nothing is said of it: the union stays below the peers'
         share_attended=pl.when(
             makes_a_claim
             & most.is_not_null()
             & pl.col("achievable_share").is_not_null()
-            & (excess.is_not_null() | ~is_compared.any().over("rule_id"))
+            & (excess.is_not_null() | ~is_compared.any())
         ).then(pl.min_horizontal(most, "achievable_share", excess)),
         share_to_peer=pl.when(makes_a_claim).then(excess),
     )

@@ -71,7 +71,7 @@ def dose_of(action: Action) -> str:
     known = action.dose_from or action.dose_to
     told = [f"{action.dose_from or UNKNOWN} → {action.dose_to or UNKNOWN}"] if known else []
     if action.dose_words:
-        told.append(action.dose_words)
+        told.append(action.dose_words.rstrip("."))
     if told:
         return ". ".join(told)
     return UNKNOWN if action.kind in CHANGES_PRODUCT else ""

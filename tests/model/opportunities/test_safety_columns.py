@@ -46,6 +46,13 @@ def test_a_line_carries_whom_it_is_not_for_what_to_check_and_what_it_rests_on():
     assert (got["from_products"], got["dose_from"], got["licence"]) == ("Ventolin", None, None)
 
 
+def test_a_text_names_other_rules_by_their_titles():
+    other = rule(id="TR01", title="Offer a review", is_on=False)
+    says = rule(caveats="Check TR01 first, and ZZ99.", excluded=["those of TR01"])
+    got = line(lines([says, other], ROWS), "X1")
+    assert (got["caveats"], got["not_for"]) == ("Check “Offer a review” first, and ZZ99.", "those of “Offer a review”")
+
+
 def test_a_line_says_how_its_rule_stands():
     got = line(lines([rule()], ROWS), "X1")
     assert (got["why_draft"], got["signed_by"]) == ("no clinical sign-off yet", None)
