@@ -40,6 +40,15 @@ def write_values(values: pl.DataFrame, file: Path) -> None:
     _write(file, values, values_as_json(values), {})
 
 
+def write_codes(codes: pl.DataFrame, file: Path) -> None:
+    """The codes of a rule as CSV, Parquet or JSON, by the file's ending.
+
+    Raises:
+        InputError: another ending, or the file cannot be written.
+    """
+    _write(file, codes, codes.to_dicts(), {})
+
+
 def write_rejects(rows: pl.DataFrame, file: Path) -> None:
     """Rejected rows as CSV, Parquet or JSON, by the file's ending.
 
@@ -65,14 +74,20 @@ def _write(file: Path, table: pl.DataFrame, told: Any, more: Mapping[str, Writer
 def _sheets(found: Found) -> Sequence[Sheet]:
     columns = [
         ("organisation_code", "text"), ("rank", "count"), ("title", "text"), ("items", "count"), ("units", "count"),
-        ("kg_theoretical_low", "kg"), ("kg_theoretical", "kg"), ("kg_theoretical_high", "kg"), ("kg_expected", "kg"),
-        ("kg_to_peer", "kg"), ("cost_change_theoretical_gbp", "gbp"), ("price_basis", "text"), ("price_date", "month"),
-        ("achievable_share", "share"), ("gate", "text"), ("gate_reason", "text"), ("commitment", "text"),
-        ("is_draft", "text"), ("from_codes", "text"), ("to_codes", "text"), ("caveats", "text"),
+        ("why_draft", "text"), ("signed_by", "text"), ("signed_on", "day"), ("review_by", "day"), ("from_words", "text"),
+        ("from_products", "text"), ("to_words", "text"), ("dose_from", "text"), ("dose_to", "text"), ("dose_words", "text"),
+        ("not_for", "long"), ("checks", "long"), ("licence", "text"), ("month_price_from_gbp", "gbp"),
+        ("month_price_to_gbp", "gbp"), ("month_price_words", "text"), ("month_price_date", "month"),
+        ("gbp_per_tonne", "gbp"), ("evidence", "long"), ("evidence_url", "text"),
+        ("kg_theoretical_low", "kg"), ("kg_theoretical", "kg"), ("kg_theoretical_high", "kg"), ("kg_to_peer", "kg"),
+        ("kg_attended", "kg"), ("achievable_share", "share"), ("achievable_source", "text"),
+        ("cost_change_theoretical_gbp", "gbp"), ("price_basis", "text"), ("price_date", "month"),
+        ("gate", "text"), ("gate_reason", "text"), ("commitment", "text"),
+        ("is_draft", "text"), ("from_codes", "text"), ("to_codes", "text"), ("caveats", "long"),
     ]  # fmt: skip
     rows = found.lines.sort("organisation_code", "rank", "rule_id", nulls_last=True).select(name for name, _ in columns)
     notes = [
-        "Every rule is a draft until a clinical role signs it off. Add up the counted columns of the CSV, not these."
+        "A rule is a draft where why_draft says why, else signed_by says who signed it. Add up the counted columns of the CSV, not these."
     ]
     return [Sheet("Opportunities", columns, rows.rows(), notes)]
 

@@ -14,6 +14,7 @@ from prescarbon.cli.app import (
     LEVEL,
     MONTH,
     ORGANISATION,
+    TO,
     TO_BOOK,
     Commands,
     Say,
@@ -24,6 +25,7 @@ from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
 from prescarbon.pipeline import switching
+from prescarbon.pipeline.hand_over import code_list
 from prescarbon.reference.definitions import reference_of
 
 
@@ -107,12 +109,18 @@ def rules_matrix(config: Config, say: Say, as_json: bool) -> None:
 
 @command(rules, "codes")
 @click.argument("rule")
+@TO
 @JSON
-def rules_codes(config: Config, say: Say, rule: str, as_json: bool) -> None:
+def rules_codes(config: Config, say: Say, rule: str, to: Path | None, as_json: bool) -> None:
     """Show the codes and the search of a rule, for a clinical system.
 
-    Example: prescarbon rules codes DV01
+    SNOMED codes are those that stand beside the BNF code in the loaded rows.
+
+    Example: prescarbon rules codes DV01 --to DV01.csv
     """
-    rows = found_by.code_list(config, rule)
-    columns = ("side", "bnf_code", "product_name", "snomed_code", "search")
-    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
+    codes = code_list(config, rule)
+    if to:
+        files.write_codes(codes, to)
+        say.remark(f"{codes.height} codes in {to}")
+    else:
+        say.answer(codes.to_dicts(), lambda: text.code_lines(codes.to_dicts()), as_json=as_json)

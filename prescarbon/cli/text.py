@@ -10,7 +10,9 @@ import polars as pl
 
 from prescarbon.pipeline.intake import Taken
 from prescarbon.pipeline.opportunities import Found
-from prescarbon.report.views.numbers import number, pence, percent, pounds
+from prescarbon.report.views.action import action_from
+from prescarbon.report.views.numbers import cost_change, kg, month, number, pence
+from prescarbon.report.views.safety import attended_of, block_of
 from prescarbon.store.organisations import ImportedFile
 
 
@@ -50,17 +52,14 @@ def compare_lines(found: Mapping[str, Any]) -> str:
     return "\n".join([head, *rows])
 
 
-DRAFT_WORDS = "DRAFT: no clinical role has signed this rule off"
-
-
 def lines_of(found: Found) -> str:
-    """The ranked lines of each organisation as text, drafts marked; "Nothing stands out" where that is so."""
+    """The ranked lines of each organisation as text, each with its safety facts and its standing; "Nothing stands out" where that is so."""
     names = dict(found.evidence.practices.select("practice_code", "practice_name").iter_rows())
     written: list[str] = []
     ranked = found.lines.filter(pl.col("gate") == "ranked").sort("organisation_code", "rank")
     for (code,), rows in ranked.group_by("organisation_code", maintain_order=True):
         written.append(f"{names.get(str(code), code)} ({code})")
-        written += [_line(row) for row in rows.to_dicts()]
+        written += [_line(row, found.evidence.reference.wording["actions"]) for row in rows.to_dicts()]
     not_judged = dict(found.lines.drop_nulls("not_judged").select("organisation_code", "not_judged").iter_rows())
     for code in found.quiet:
         why = not_judged.get(code)
@@ -69,25 +68,32 @@ def lines_of(found: Found) -> str:
     return "\n".join(written)
 
 
-def _line(row: dict[str, Any]) -> str:
-    basis = row["rank_basis"]
-    share = row["achievable_share"]
-    expected = (
-        f"at most {number(row['kg_expected'])} kg expected, at {percent(share)} achievable and not beyond the peers"
-        if share is not None and row["kg_expected"] is not None
-        else "share achievable not known"
-    )
-    return (
-        f"  {row['rank']}. {row['title']}{' [' + DRAFT_WORDS + ']' if row['is_draft'] else ''}\n"
-        f"     {number(row['items'])} items, {number(row['units'])} {row['unit_name']}; {basis.replace('_', ' ')}: "
-        f"{number(row[f'kg_{basis}'])} kg CO2e ({number(row[f'kg_{basis}_low'])} to {number(row[f'kg_{basis}_high'])}), "
-        f"cost change {pounds(row[f'cost_change_{basis}_gbp'])} (prices of {_date(row['price_date'])}); all of it {number(row['kg_theoretical'])} kg; {expected}; "
-        f"commitment {row['commitment']}\n     {row['caveats']}"
-    )
+def _line(row: dict[str, Any], words: Mapping[str, Any]) -> str:
+    action = action_from(row)
+    block = block_of(action, words)
+    cost = cost_change(action.cost_change_gbp)
+    of_all = f"{number(action.kg_all.central)} kg if all of it changed; " if action.kg_all else ""
+    facts = (f"{fact.label}: {fact.text}" + (f" {fact.address}" if fact.address else "") for fact in block.facts)
+    told = [
+        f"{block.products} → {block.to}",
+        *([f"{words['dose']}: {block.dose}"] if block.dose else []),
+        f"{number(action.items)} items, {number(action.units)} {action.unit_name}; {kg(action.kg)} kg CO2e less "
+        f"{action.basis}; {of_all}cost: {cost}, prices of {_date(action.price_date)}; commitment {action.commitment}",
+        attended_of(action, words),
+        *facts,
+        action.caveats,
+    ]
+    return "\n     ".join([f"  {action.rank}. {action.title} [{block.status}]", *told])
 
 
 def _date(value: date | None) -> str:
-    return f"{value:%B %Y}" if value else "these months"
+    return month(value) if value else "these months"
+
+
+def code_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """The search of a rule, once, and its codes as lines."""
+    head = [str(row["search"]) for row in rows[:1]]
+    return "\n".join([*head, lines(rows, ("side", "bnf_code", "product_name", "snomed_code"))])
 
 
 def value_lines(values: pl.DataFrame) -> str:

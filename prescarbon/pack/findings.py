@@ -13,6 +13,7 @@ from prescarbon.pack.england import England, england_figures
 from prescarbon.pipeline.changes import mix_falls, split_between
 from prescarbon.pipeline.comparison import beside_all, spread_of_practices
 from prescarbon.pipeline.evidence import REPORTED_LEVELS, TREND_MEASURE, Evidence
+from prescarbon.pipeline.hand_over import code_lists
 from prescarbon.pipeline.kpis import Kpis, held_against_targets
 from prescarbon.pipeline.memberships import members_now
 from prescarbon.pipeline.opportunities import Found, Prepared, at_level, prepare
@@ -24,16 +25,14 @@ from prescarbon.pipeline.series import (
     signals_of,
 )
 from prescarbon.reference.wording import Wording
+from prescarbon.report.faces.safety import codes_name
+from prescarbon.report.views.action import Action, Code, HandOver, Together, action_from, together_from
 from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import (
     MONTHS_FOR_A_LINE,
-    Action,
     Change,
     SignalPoint,
-    Together,
-    action_from,
-    together_from,
 )
 from prescarbon.tables.organisations import GROUP
 
@@ -77,7 +76,7 @@ class Findings:
         rows = ranked.get(code, [])
         holders = self._holders(members) if members else {}
         return Told(
-            actions=tuple(action_from(r, holders.get(r["rule_id"], ())) for r in rows[:ACTIONS_SHOWN]),
+            actions=tuple(action_from(r, holders.get(r["rule_id"], ()), self._handed(r)) for r in rows[:ACTIONS_SHOWN]),
             drafts_held_back=count[code] - len(rows),
             together=self._together.get((level, code)),
             change=self._changes.get((level, code)),
@@ -163,6 +162,39 @@ class Findings:
                 own.setdefault(row["organisation_code"], []).append(row)
             ranked[level] = own, Counter(_ranked_rows(every or found)["organisation_code"])
         return ranked
+
+    @cached_property
+    def code_lists(self) -> Mapping[str, pl.DataFrame]:
+        """rule_id → its codes (`hand_over.code_lists`), of every rule that a page ranks among the first."""
+        shown = {
+            r["rule_id"] for own, _ in self._ranked.values() for rows in own.values() for r in rows[:ACTIONS_SHOWN]
+        }
+        rules = [r for r in self.evidence.reference.switches.rules if r.id in shown]
+        if not rules:
+            return {}
+        listed = code_lists(self.evidence.config, rules, self.evidence.reference.products, self.evidence.period.held)
+        return {str(rule): rows for (rule,), rows in listed.group_by("rule_id", maintain_order=True)}
+
+    @cached_property
+    def _codes(self) -> Mapping[str, Mapping[tuple[str, str], Code]]:
+        """rule_id → side and BNF code → the code as a page shows it."""
+        found: dict[str, dict[tuple[str, str], Code]] = {}
+        for rule, table in self.code_lists.items():
+            grouped = table.group_by("side", "bnf_code", "product_name", maintain_order=True).agg(
+                pl.col("snomed_code").drop_nulls()
+            )
+            found[rule] = {
+                (side, bnf): Code(side, bnf, name, tuple(snomed)) for side, bnf, name, snomed in grouped.iter_rows()
+            }
+        return found
+
+    def _handed(self, row: Mapping[str, Any]) -> HandOver:
+        """What the clinical system of one organisation needs of one line: the codes found there."""
+        rule, known = row["rule_id"], self._codes[row["rule_id"]]
+        sides = (("from", row["from_codes"]), ("to", row["to_codes"]))
+        here = [(side, code) for side, codes in sides for code in (codes or "").split()]
+        codes = tuple(known.get(at) or Code(*at, None, ()) for at in here)
+        return HandOver(self.code_lists[rule]["search"][0], codes, codes_name(rule))
 
     @cached_property
     def _together(self) -> dict[tuple[str, str], Together]:

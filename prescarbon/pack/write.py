@@ -22,6 +22,7 @@ from prescarbon.pipeline.memberships import SCOPE
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Page, Totals
 from prescarbon.report.faces.pdf import Typesetter
+from prescarbon.report.faces.safety import codes_name, formula_safe
 from prescarbon.report.faces.sheets import ics_sheets, pcn_sheets, practice_sheets
 from prescarbon.report.faces.slide import write_slide
 from prescarbon.report.faces.workbook import Sheet, write_workbook
@@ -30,6 +31,7 @@ from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
 from prescarbon.tables.organisations import GROUP
 
+CODES = "codes"
 PRACTICE_PAPER = 2  # one sheet, both sides: what a practice manager prints
 Progress = Callable[[int, int], None]
 
@@ -116,7 +118,9 @@ class Faces:
         page.write_text(made.html, "utf-8")
         for face in ("pdf", "workbook"):
             (self.folder / face / address.parent).mkdir(parents=True, exist_ok=True)
-        pdf = self.typesetter.pdf(made.paper, is_synthetic=self.manifest.is_synthetic, sheets=paper)
+        pdf = self.typesetter.pdf(
+            made.paper, is_synthetic=self.manifest.is_synthetic, sheets=paper, shorter=made.shorter
+        )
         (self.folder / "pdf" / address.with_suffix(".pdf")).write_bytes(pdf)
         workbook = self.folder / "workbook" / address.with_suffix(".xlsx")
         write_workbook(workbook, sheets, self.manifest, self.words, notes)
@@ -127,6 +131,7 @@ def _write_whole(views: Views, faces: Faces, progress: Progress) -> None:
     _write_pages(views, faces, progress, of=len(views.pages) + len(views.pcns) + 1)
     ics = ics_page(views.findings, views.pages, views.pcns)
     faces.ics(ics)
+    _write_codes(views, [*views.pages, *views.pcns, ics], faces.folder)
     _write_index(views, faces)
     write_tables(views.findings, views.pages, faces.folder / "data")
     progress(len(views.pages) + len(views.pcns) + 1, len(views.pages) + len(views.pcns) + 1)
@@ -135,6 +140,7 @@ def _write_whole(views: Views, faces: Faces, progress: Progress) -> None:
 def _write_part(views: Views, part: Views, faces: Faces, final: Path, progress: Progress) -> None:
     """The pages of the part; a pack that was never whole gets an index of the practices it has by then."""
     _write_pages(part, faces, progress, of=len(part.pages) + len(part.pcns))
+    _write_codes(views, [*part.pages, *part.pcns], faces.folder)
     if not (final / "ics.html").exists():
         held = replace(
             views,
@@ -151,6 +157,15 @@ def _write_pages(views: Views, faces: Faces, progress: Progress, *, of: int) -> 
     for done, pcn in enumerate(views.pcns, start=len(views.pages) + 1):
         faces.pcn(pcn)
         progress(done, of)
+
+
+def _write_codes(views: Views, pages: Sequence[PracticePage | PcnPage | IcsPage], folder: Path) -> None:
+    """codes/<rule>.csv of every line on the pages: what a clinical system needs of it."""
+    shown = {action.rule_id for page in pages for action in page.actions}
+    if shown:
+        (folder / CODES).mkdir()
+    for rule in sorted(shown):
+        formula_safe(views.findings.code_lists[rule]).write_csv(folder / CODES / codes_name(rule))
 
 
 def _write_index(views: Views, faces: Faces, *, part_of: int | None = None) -> None:

@@ -14,12 +14,10 @@ from prescarbon.model.opportunities.claims import claim_units, sum_volumes
 from prescarbon.model.opportunities.draws import tabulate_draws
 from prescarbon.model.opportunities.lines import find_opportunities, find_quiet, roll_up, total_savings
 from prescarbon.model.opportunities.options import OpportunityOptions
-from prescarbon.model.opportunities.pairs import hand_over
 from prescarbon.model.opportunities.worlds import Intervals, measure_intervals
 from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.peers import Peers, find_peers
-from prescarbon.reference.definitions import reference_of
 from prescarbon.reference.local import read_actions_log
 from prescarbon.reference.reviews import reviews_of_products
 from prescarbon.tables.organisations import GROUP, LEVELS
@@ -161,19 +159,6 @@ def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> li
         last_month=evidence.months[-1],
     )  # fmt: skip
     return found.collect().to_dicts()
-
-
-def code_list(config: Config, wanted: str) -> list[dict[str, Any]]:
-    """What a clinical system needs of one rule: rule_id, side, bnf_code, product_name, snomed_code, search.
-
-    Raises:
-        InputError: there is no such rule.
-    """
-    reference = reference_of(config)
-    rules = {rule.id: rule for rule in reference.switches.rules}
-    if wanted not in rules:
-        raise InputError(f"there is no rule {wanted!r}.", remedy=f"Rules: {', '.join(sorted(rules))}.")
-    return hand_over([rules[wanted]], reference.products).collect().to_dicts()
 
 
 def as_json(found: Found) -> dict[str, Any]:

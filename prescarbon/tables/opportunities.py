@@ -7,11 +7,13 @@ from prescarbon.tables.schema import GATES, GBP, KG, Column, Table
 RULE_KINDS = pl.Enum(
     ["over-use", "product switch", "refill", "device reuse", "duration", "form", "low value", "safety"]
 )
+BETWEEN = "; "  # parts of a column that holds several
+CHANGES_PRODUCT = ("product switch", "refill", "device reuse")
 EFFORTS = pl.Enum(["low", "medium", "high"])
 PRICE_BASES = pl.Enum(["own NIC", "area NIC", "pack price", "none needed", "not known"])
 SCENARIO_WORDS = {
     "theoretical": "if every unit changed",
-    "expected": "at most, at the achievable share and not beyond the peers; null where no source gives a share",
+    "attended": "at most, if everyone who attends a review changes, never beyond the peers; null where no source gives a share",
     "to_peer": "on reaching the lower quartile of the peers' true rates; null where nothing can be claimed",
 }
 
@@ -30,18 +32,58 @@ OPPORTUNITIES = Table(
         Column("from_codes", pl.String, "BNF codes found here that the rule speaks of, with a blank between."),
         Column("to_codes", pl.String, "BNF codes of the targets on the formulary.", may_be_null=True),
         Column("from_words", pl.String, "What it is about, in the rule's words."),
+        Column("from_products", pl.String, "Names of the products found here, where they are known.", may_be_null=True),
         Column(
             "to_words",
             pl.String,
             "Name of the target on the formulary, or what the rule asks for instead.",
             may_be_null=True,
         ),
+        Column("dose_from", pl.String, "Dose before: puffs, and micrograms a day.", may_be_null=True),
+        Column("dose_to", pl.String, "Dose after: puffs, and micrograms a day.", may_be_null=True),
+        Column("dose_words", pl.String, "The dose equivalence in the rule's words.", may_be_null=True),
+        Column("licence", pl.String, "Licence of the target: age, indication, MART or AIR.", may_be_null=True),
+        Column("not_for", pl.String, "Whom it is not for.", may_be_null=True),
+        Column("checks", pl.String, "What to check with the person first.", may_be_null=True),
+        Column(
+            "month_price_from_gbp",
+            pl.Float64,
+            "Price of what is prescribed now, at its NIC, for what month_price_words says; a mean over the units.",
+            "£",
+            may_be_null=True,
+        ),
+        Column(
+            "month_price_to_gbp",
+            pl.Float64,
+            "Price of what takes its place, for what month_price_words says; a mean over the units.",
+            "£",
+            may_be_null=True,
+        ),
+        Column(
+            "month_price_words",
+            pl.String,
+            "What the two prices are of: 30 days at the dose stated, or, where that is as needed, one device and what replaces it.",
+            may_be_null=True,
+        ),
+        Column("month_price_date", pl.Date, "The older date of the two prices.", may_be_null=True),
+        Column(
+            "gbp_per_tonne",
+            pl.Float64,
+            "Change in cost for each tonne saved, on the basis the line is ranked by; a fall is negative.",
+            "£ a tonne CO2e",
+            may_be_null=True,
+        ),
+        Column("evidence", pl.String, "What the rule rests on."),
+        Column("evidence_url", pl.String, "Where that stands."),
         Column(
             "why_draft",
             pl.String,
             "Why the line is a draft: no sign-off that holds, or which review is overdue and since when.",
             may_be_null=True,
         ),
+        Column("signed_by", pl.String, "The body that signed the rule.", may_be_null=True),
+        Column("signed_on", pl.Date, "When it did.", may_be_null=True),
+        Column("review_by", pl.Date, "When rule or signature are to be reviewed, whichever comes first."),
         Column("unit_name", pl.String, "What `units` counts: inhalers, pens, units of quantity."),
         Column("items", pl.Int64, "Prescription items concerned. Never patients.", "items"),
         Column("units", pl.Float64, "Inhalers, pens or units of quantity concerned.", "units"),
@@ -93,6 +135,7 @@ OPPORTUNITIES = Table(
             "0–1",
             may_be_null=True,
         ),
+        Column("achievable_source", pl.String, "Who found that share.", may_be_null=True),
         Column(
             "alternative_to",
             pl.String,

@@ -167,7 +167,7 @@ def test_spacers_and_durations_are_shown_without_a_kilogram(world):
 
 
 def test_no_inhaler_is_counted_twice_and_practices_add_up(world):
-    for scenario in ("theoretical", "expected", "to_peer"):
+    for scenario in ("theoretical", "attended", "to_peer"):
         counted = world.claims.group_by("practice_code", "from_code").agg(pl.col(f"counted_{scenario}").sum())
         assert counted[f"counted_{scenario}"].max() <= 1 + 1e-9
     kg = [c for c in OPPORTUNITIES.names if c.startswith("kg_")]

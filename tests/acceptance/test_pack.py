@@ -170,13 +170,13 @@ def test_overlapping_lines_are_told_together_each_inhaler_once(pack):
     assert f"counted once: {number(once)} (" in page
 
 
-def test_an_expected_saving_is_the_share_of_the_units_named_and_never_beyond_the_peers(pack):
+def test_the_most_that_those_who_attend_could_save_is_the_share_of_the_units_named_and_never_beyond_the_peers(pack):
     """What the page says can be done again by a reader: share × units × kg a unit, at most what the peers reach."""
     lines = pl.read_parquet(pack / "data" / "opportunities.parquet").filter(
-        pl.col("kg_expected").is_not_null() & (pl.col("kind") == "product switch") & (pl.col("level") == "practice")
+        pl.col("kg_attended").is_not_null() & (pl.col("kind") == "product switch") & (pl.col("level") == "practice")
     )
     assert lines.height > 50
-    of_all, to_peer, theoretical = (lines[c].cast(pl.Float64) for c in ("kg_expected", "kg_to_peer", "kg_theoretical"))
+    of_all, to_peer, theoretical = (lines[c].cast(pl.Float64) for c in ("kg_attended", "kg_to_peer", "kg_theoretical"))
     most = lines["achievable_share"] * theoretical
     capped = pl.select(pl.min_horizontal(most, to_peer)).to_series()
     assert ((of_all - capped).abs() / theoretical).max() < 1e-4

@@ -8,9 +8,9 @@ from pathlib import Path
 from prescarbon.manifest import RunManifest
 from prescarbon.model.period import Period
 from prescarbon.report.faces.html import HtmlPages, IndexRow, Page
+from prescarbon.report.views.action import Action, Code, HandOver
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval
-from prescarbon.report.views.parts import Action
 from prescarbon.report.views.pcn import Digest, PcnPage
 from prescarbon.report.views.practice import PracticePage
 from tests.report.test_practice_page import MANIFEST, TOTALS, WORDS, the_page
@@ -43,16 +43,36 @@ def action(name: str) -> Action:
         rank=1,
         rule_id="rule",
         title=name,
+        kind="product switch",
         from_words=name,
+        from_products=(name,),
         to_words=name,
+        dose_from=name,
+        dose_to=name,
+        dose_words=name,
+        licence=name,
+        not_for=(name, "a second exclusion"),
+        checks=(name,),
+        month_price_from_gbp=1.5,
+        month_price_to_gbp=None,
+        month_price_words="for 30 days",
+        month_price_date=date(2026, 1, 1),
+        gbp_per_tonne=-20.0,
+        evidence=name,
+        evidence_url=name,
+        why_draft=name,
+        signed_by=name,
+        signed_on=date(2026, 1, 1),
+        review_by=date(2027, 1, 1),
         items=1,
         units=1.0,
         unit_name="devices",
         basis="if all of it changed",
         kg=SOME_KG,
         kg_all=None,
-        kg_expected=None,
+        kg_attended=None,
         achievable_share=None,
+        achievable_source=name,
         cost_change_gbp=Decimal("1.00"),
         price_date=date(2026, 1, 1),
         rank_stability=None,
@@ -62,6 +82,7 @@ def action(name: str) -> Action:
         from_codes=name,
         to_codes=name,
         holders=(name, name),
+        hand_over=HandOver(name, (Code("from", "0301011R0BEAIAP", name, ()),), "rule.csv"),
     )
 
 

@@ -21,7 +21,7 @@ class PageType:
 
 # The one table of page types: a new type gets a row here and, where names reach it, a line in made_pages.made.
 PAGE_TYPES = [
-    PageType("practice", "practice/*.html", sheets=2),
+    PageType("practice", "practice/*.html", sheets=3),  # the PDF is what is printed: that has two
     PageType("index", "index.html", sheets=4),
     PageType("pcn", "pcn/*.html", sheets=3),
     PageType("ics", "ics.html", sheets=4),
@@ -194,4 +194,31 @@ def test_search_finds_a_practice(pack, visit):
 def test_every_link_of_a_page_leads_to_a_page(kind, pack, visit):
     page = visit(longest(pack, kind)).page
     links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href.split('#')[0])")
-    assert [link for link in sorted(set(links)) if not Path(unquote(urlsplit(link).path)).is_file()] == []
+    ours = [link for link in sorted(set(links)) if urlsplit(link).scheme == "file"]
+    assert ours
+    assert [link for link in ours if not Path(unquote(urlsplit(link).path)).is_file()] == []
+    others = {urlsplit(link).scheme for link in links} - {"file"}
+    assert others <= {"http", "https"}  # the evidence of a line: followed by a reader, never by the page
+
+
+def test_the_codes_of_a_line_are_copied_as_a_table_and_are_there_without_a_script(pack, chromium):
+    page = longest(pack, PAGE_TYPES[0])
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    seen = context.new_page()
+    seen.goto(page.as_uri())
+    fold = seen.locator("details.handover").first
+    fold.locator("summary").click()
+    fold.locator("button.copy").click()
+    assert fold.locator("[role=status]").inner_text() == "copied"
+    head, *rows = seen.evaluate("navigator.clipboard.readText()").splitlines()
+    assert head.split("\t") == ["side", "BNF code", "SNOMED code", "product"]
+    assert len(rows) == fold.locator("tbody tr").count() > 0
+    context.close()
+    context = chromium.new_context(java_script_enabled=False)
+    seen = context.new_page()
+    seen.goto(page.as_uri())
+    fold = seen.locator("details.handover").first
+    assert not fold.locator("button.copy").is_visible()
+    fold.locator("summary").click()
+    assert fold.locator("tbody td").first.is_visible()
+    context.close()

@@ -162,7 +162,8 @@ def test_two_sets_are_compared_on_what_both_cover(home):
 def test_the_codes_of_a_rule(tmp_path):
     told = json.loads(run(tmp_path, "rules", "codes", "BR01", "--json"))
     lines = run(tmp_path, "rules", "codes", "BR01").splitlines()
-    assert len(lines) == len(told)
+    assert len(lines) == len(told) + 1  # the search, once
+    assert lines[0] == told[0]["search"]
     assert any(row["bnf_code"] == VENTOLIN and row["side"] == "from" for row in told)
     assert "there is no rule 'XX99'" in run(tmp_path, "rules", "codes", "XX99", code=3)
 

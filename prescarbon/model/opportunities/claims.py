@@ -12,6 +12,7 @@ import polars as pl
 
 from prescarbon.errors import InputError
 from prescarbon.model.opportunities.actions import UNITS
+from prescarbon.model.opportunities.month_prices import month_prices
 from prescarbon.model.opportunities.options import ENDS, NO_CARBON_CLAIM, SCENARIOS, OpportunityOptions
 from prescarbon.model.opportunities.pairs import resolve_pairs
 from prescarbon.model.opportunities.peers import RARE, measure_excess
@@ -23,6 +24,7 @@ from prescarbon.tables.schema import GBP, KG, MONTHS_IN_YEAR
 
 INHALERS = ("pMDI", "BAI", "DPI", "SMI")
 NO_GP = "not known as a GP practice"
+LOCAL_SHARE = "a share agreed locally"
 
 
 def claim_units(
@@ -47,7 +49,7 @@ def claim_units(
     nearest      practice_code, peer_code, rank (`peers.measure_excess`)
     returns      practice_code, rule_id, from_code, to_code?, items, units, nic_gbp, saved_low, saved, saved_high (kg a
                  unit), share_* of the units each scenario changes, counted_* the part no earlier rule has counted,
-                 kg_*, cost_change_*_gbp, price_gbp? and where it comes from, peers_words?, not_judged? (why the
+                 kg_*, cost_change_*_gbp, price_gbp? and where it comes from, what a month costs (`month_prices`), from_product?, peers_words?, not_judged? (why the
                  practice is neither judged nor a peer), columns of `peers.EXCESS_SCHEMA`, and the rule's own columns
     raises       InputError when a local achievable share is not in 0–1
     """
@@ -83,7 +85,12 @@ def claim_units(
             volumes.filter(pl.col("units") > 0)
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
-            .join(_with_local_shares(rule_table(used).drop("ratio"), options.achievable_shares), on="rule_id")
+            .join(
+                _with_local_shares(
+                    rule_table(used, {r.id: r.title for r in rules}).drop("ratio"), options.achievable_shares
+                ),
+                on="rule_id",
+            )
             .join(with_overdue(standing_table(used, read_on), overdue), on="rule_id")
         )
         .collect()
@@ -91,11 +98,14 @@ def claim_units(
     )
     excess = measure_excess(claims, volumes, inhaler_classes(products, options.period_end), peers, nearest)
     told = peers.select("practice_code", "not_judged", "peers_words")
+    names = products.filter(pl.lit(options.period_end).is_between("valid_from", "valid_to")).select(
+        from_code="bnf_code", from_product="product_name"
+    )
     shared = _with_shares(
         claims.join(excess, on=["practice_code", "rule_id"], how="left", validate="m:1").join(
             told, on="practice_code", how="left", validate="m:1"
         )
-    )
+    ).join(names, on="from_code", how="left", validate="m:1")
     priced = _priced(shared, volumes, formulary, options)
     return _count_once(priced)
 
@@ -141,7 +151,12 @@ def _with_local_shares(table: pl.LazyFrame, shares: Mapping[str, float]) -> pl.L
     local = pl.LazyFrame(list(shares.items()), schema={"rule_id": pl.String, "local_share": pl.Float64}, orient="row")
     return (
         table.join(local, on="rule_id", how="left")
-        .with_columns(achievable_share=pl.coalesce("local_share", "achievable_share"))
+        .with_columns(
+            achievable_share=pl.coalesce("local_share", "achievable_share"),
+            achievable_source=pl.when(pl.col("local_share").is_not_null())
+            .then(pl.lit(LOCAL_SHARE))
+            .otherwise("achievable_source"),
+        )
         .drop("local_share")
     )
 
@@ -163,12 +178,12 @@ def _with_shares(claims: pl.LazyFrame) -> pl.LazyFrame:
     ).with_columns(
         share_theoretical=pl.when(makes_a_claim).then(most),
         # min_horizontal skips nulls: an unknown share must stay unknown. Never more than the peers reach, at any level:
-        # where others can be compared and this practice cannot, nothing is expected of it
-        share_expected=pl.when(
+        # where anything can be compared and this line cannot, nothing is said of it: the union stays below the peers'
+        share_attended=pl.when(
             makes_a_claim
             & most.is_not_null()
             & pl.col("achievable_share").is_not_null()
-            & (excess.is_not_null() | ~is_compared.any().over("rule_id"))
+            & (excess.is_not_null() | ~is_compared.any())
         ).then(pl.min_horizontal(most, "achievable_share", excess)),
         share_to_peer=pl.when(makes_a_claim).then(excess),
     )
@@ -210,7 +225,7 @@ def _priced(
     whole_change = pl.when(is_stopped).then(0.0).otherwise(
         pl.col("ratio") * pl.col("units") * pl.col("price_gbp")
     ) - pl.col("nic_gbp").cast(pl.Float64)
-    return (
+    priced = (
         claims.join(own, on=["practice_code", "to_code"], how="left", validate="m:1")
         .join(area, on="to_code", how="left", validate="m:1")
         .join(pack.unique("to_code"), on="to_code", how="left", validate="m:1")
@@ -229,6 +244,7 @@ def _priced(
         )
         .drop("own_price", "area_price", "pack_price", "pack_date")
     )
+    return month_prices(priced, area.rename({"to_code": "from_code", "area_price": "area_source_price"}))
 
 
 def _count_once(claims: pl.LazyFrame) -> pl.LazyFrame:

@@ -14,30 +14,53 @@ from prescarbon.model.opportunities.ranks import rank_opportunities
 from prescarbon.model.opportunities.rules import SwitchRule, match_codes, pattern_table
 from prescarbon.model.opportunities.worlds import Intervals, with_ends
 from prescarbon.model.sums import exact_sum, known_sum
+from prescarbon.tables.opportunities import BETWEEN
 
 SAVINGS = [f"kg_{s}{counted}{end}" for s in SCENARIOS for counted in ("", "_counted") for end in ENDS]
 CENTRAL = [f"kg_{s}{counted}" for s in SCENARIOS for counted in ("", "_counted")]
 NOT_SUBTRACTED = "What is prescribed in place of an inhaler not needed, such as a preventer, has carbon of its own and is not subtracted."
 COSTS = [f"cost_change_{s}_gbp" for s in SCENARIOS]
 OF_THE_RULE = [
-    *("title", "kind", "family", "from_words", "unit_name", "achievable_share"),
-    *("effort", "commitment", "caveats", "is_draft", "why_draft", "alternative_to"),
+    *("title", "kind", "family", "from_words", "unit_name", "achievable_share", "achievable_source", "dose_words"),
+    *("not_for", "checks", "evidence", "evidence_url", "effort", "commitment", "caveats", "alternative_to"),
+    *("is_draft", "why_draft", "signed_by", "signed_on", "review_by", "month_price_words"),
 ]
+MONTH_PRICES = ["month_price_from_gbp", "month_price_to_gbp"]
+SEVERAL = ["from_products", "dose_from", "dose_to", "licence"]  # of each product; a line joins them
 
 
 def _sums() -> list[pl.Expr]:
     """How lines add up: from products to a practice's line, and from practices to an organisation's."""
-    # a cost that is known for some rows only is not the cost of the line
-    costs = [pl.when(pl.col(c).null_count() == 0).then(pl.col(c).sum()).alias(c) for c in COSTS]
+    # a cost that is known for some rows only is not the cost of the line; where no kilogram is claimed none is asked
+    costs = [
+        pl.when((pl.col(c).is_null() & (pl.col(kg).is_not_null() | pl.lit(value=kg == "kg_theoretical"))).any().not_())
+        .then(known_sum(c))
+        .alias(c)
+        for c, kg in zip(COSTS, (f"kg_{s}" for s in SCENARIOS), strict=True)
+    ]
+    # and a mean is over the units: of all of them, or of none
+    prices = [
+        pl.when(pl.col(c).null_count() == 0)
+        .then((exact_sum(pl.col(c) * pl.col("units"), 4) / exact_sum("units")).round(4))
+        .alias(c)
+        for c in MONTH_PRICES
+    ]
     return [
         pl.col("items").sum(),
         *(exact_sum(c).alias(c) for c in ("units", "units_without_kg", "supplies_avoided")),
         *(known_sum(c) for c in SAVINGS),
         *costs,
+        *prices,
         pl.col("price_basis").max(),
-        pl.col("price_date").min(),
+        pl.col("price_date", "month_price_date").min(),
         *(pl.col(c).first() for c in OF_THE_RULE),
     ]
+
+
+def _joined(texts: pl.Expr) -> pl.Expr:
+    """The different texts of a column as one; null where there is none."""
+    known = texts.drop_nulls().unique().sort()
+    return pl.when(known.len() > 0).then(known.str.join(BETWEEN))
 
 
 def find_opportunities(
@@ -88,13 +111,20 @@ def sum_lines(claims: pl.LazyFrame, options: OpportunityOptions) -> pl.LazyFrame
     makes_a_claim = ~pl.col("kind").cast(pl.String).is_in(NO_CARBON_CLAIM)
     codes = [pl.col(c).drop_nulls().unique().sort().str.join(" ").alias(f"{c}s") for c in ("from_code", "to_code")]
     names = pl.col("target_name").drop_nulls().unique().sort().str.join(" or ")
+    # two doses after under one rule: each says which dose it follows
+    doses_differ = pl.col("dose_to").n_unique().over("rule_id") > 1
     return (
         claims.with_columns(
-            units_without_kg=pl.when(makes_a_claim & pl.col("saved").is_null()).then("units").otherwise(0.0)
+            units_without_kg=pl.when(makes_a_claim & pl.col("saved").is_null()).then("units").otherwise(0.0),
+            dose_to=pl.when(doses_differ)
+            .then(pl.coalesce(pl.format("{} in place of {}", "dose_to", "dose_from"), "dose_to"))
+            .otherwise("dose_to"),
+            from_products="from_product",
         )
         .group_by(organisation_code="practice_code", rule_id="rule_id")
         .agg(
             *codes,
+            *(_joined(pl.col(c)) for c in SEVERAL),
             *_sums(),
             pl.col("rule_to_words", "not_judged", "why_no_claim", "peers_words").first(),
             to_words=names,
@@ -144,6 +174,7 @@ def roll_up(
                 pl.col(c).drop_nulls().str.split(" ").explode().unique().sort().str.join(" ").alias(c)
                 for c in ("from_codes", "to_codes")
             ),
+            *(_joined(pl.col(c).str.split(BETWEEN).explode()) for c in SEVERAL),
             *_sums(),
             *(exact_sum(c).alias(c) for c in ("units_before", "target_units")),
             pl.col("period_start", "period_end", "to_words").first(),

@@ -14,7 +14,7 @@ from prescarbon.model.opportunities.rules import Guard, SwitchRule
 
 ITEMS_TO_RANK = 24  # domain facts, section 7
 KG_TO_RANK = 50.0  # domain facts, section 7
-SCENARIOS = ("theoretical", "expected", "to_peer")
+SCENARIOS = ("theoretical", "attended", "to_peer")
 ENDS = {"_low": "saved_low", "": "saved", "_high": "saved_high"}
 NO_CARBON_CLAIM = ("duration", "form", "safety")
 RankBy = Literal["kg", "gbp_per_kg", "effort"]

@@ -258,16 +258,25 @@ def _first_allowed(judged: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def hand_over(rules: Sequence[SwitchRule], products: pl.LazyFrame, snomed: pl.LazyFrame | None = None) -> pl.LazyFrame:
+def hand_over(
+    rules: Sequence[SwitchRule],
+    products: pl.LazyFrame,
+    snomed: pl.LazyFrame | None = None,
+    seen: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
     """What a clinical system needs: rule_id, side (from or to), bnf_code, product_name?, snomed_code?, search.
 
     products  table PRODUCTS of any months: searches look back. A rule's prefixes are given as the products they stand
               for, narrowed as the rule narrows them; what is no product of ours is given as the rule has it
     snomed    bnf_code, snomed_code as seen in the prescribing rows; null where not known
+    seen      bnf_code, product_name as those rows print it: what a rule's pattern stands for where it is no product of ours
     """
-    newest = products.sort("valid_from").group_by("bnf_code", maintain_order=True).last()
+    ours = products.sort("valid_from").group_by("bnf_code", maintain_order=True).last()
+    newest = ours.select("bnf_code", "product_name")
+    if seen is not None:
+        newest = pl.concat([newest, seen.select("bnf_code", "product_name").join(ours, on="bnf_code", how="anti")])
     codes = newest.select("bnf_code")
-    facts = newest.select("bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant")))
+    facts = ours.select("bnf_code", *(pl.col(c).cast(pl.String) for c in ("drug_class", "device_type", "propellant")))
     sides = {
         "from": {r.id: r.from_codes for r in rules},
         "to": {r.id: (*r.to_codes, *r.to_pairs.values()) for r in rules},
@@ -275,10 +284,10 @@ def hand_over(rules: Sequence[SwitchRule], products: pl.LazyFrame, snomed: pl.La
     sources = find_sources(rules, codes, facts).select("rule_id", bnf_code="from_code", side=pl.lit("from"))
     targets = match_codes(pattern_table(sides["to"]), codes).select("rule_id", "bnf_code", side=pl.lit("to"))
     stated = [(r, code, side) for side, named in sides.items() for r, own in named.items() for code in own]
-    ours = match_codes(pattern_table({code: [code] for _, code, _ in stated}, "bnf_pattern"), codes, "bnf_pattern")
+    opened = match_codes(pattern_table({code: [code] for _, code, _ in stated}, "bnf_pattern"), codes, "bnf_pattern")
     others = pl.LazyFrame(
         stated, schema={"rule_id": pl.String, "bnf_code": pl.String, "side": pl.String}, orient="row"
-    ).join(ours.select(bnf_code="bnf_pattern").unique(), on="bnf_code", how="anti")
+    ).join(opened.select(bnf_code="bnf_pattern").unique(), on="bnf_code", how="anti")
     searches = pl.LazyFrame([(r.id, search_words(r)) for r in rules], schema=["rule_id", "search"], orient="row")
     if snomed is None:
         snomed = pl.LazyFrame(schema={"bnf_code": pl.String, "snomed_code": pl.String})

@@ -9,6 +9,7 @@ from prescarbon.tables.opportunities import OPPORTUNITIES
 from prescarbon.tables.schema import GATES
 
 NO_CLAIM_WORDS = "makes no carbon claim"
+KG_A_TONNE = 1000
 KEYS = {
     "kg": ["first", "minus_kg"],
     "gbp_per_kg": ["first", "gbp_per_kg", "minus_kg"],
@@ -45,13 +46,13 @@ def rank_opportunities(
         .with_columns(gate_reason=_gate_reason(options))
         .with_columns(passes=pl.col("gate_reason").is_null())
     )
-    first_choice = judged.filter("passes").select(organisation, alternative_to="rule_id", is_second=pl.lit(True))
+    first_choice = judged.filter("passes").select(organisation, alternative_to="rule_id", first_choice="title")
     keys = KEYS[options.rank_by]
     ranked = (
         judged.join(first_choice, on=[organisation, "alternative_to"], how="left", validate="m:1")
         .with_columns(
-            gate_reason=pl.when(pl.col("passes") & pl.col("is_second"))
-            .then(pl.format("an alternative to {}, which is ranked", "alternative_to"))
+            gate_reason=pl.when(pl.col("passes") & pl.col("first_choice").is_not_null())
+            .then(pl.format("an alternative to “{}”, which is ranked", "first_choice"))
             .otherwise("gate_reason"),
             is_sign_stable=pl.when(pl.col("kg").is_not_null()).then(pl.col("kg_theoretical_low") > 0),
             # good control is the largest saving and comes before any switch, however the reader ranks
@@ -59,6 +60,7 @@ def rank_opportunities(
             effort_key=pl.col("effort").to_physical(),
             minus_kg=-pl.col("kg"),
             gbp_per_kg=pl.col("gbp") / pl.col("kg"),
+            gbp_per_tonne=pl.when(pl.col("kg") > 0).then((pl.col("gbp") / pl.col("kg") * KG_A_TONNE).round(2)),
         )
         .with_columns(
             gate=pl.when(pl.col("gate_reason").is_null())

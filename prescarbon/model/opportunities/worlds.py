@@ -175,17 +175,17 @@ def _tabulate_savings(rows: pl.DataFrame, draws: pl.LazyFrame, seed: int, worlds
 def _noise(lines: pl.DataFrame, seed: int, worlds: int) -> dict[str, Floats]:
     """Scenario → (line × draw) what the draw of a practice's true rate makes of the central share."""
     drawn = draw_excess(lines, seed, worlds)
-    excess, expected, achievable = (
-        lines[c].fill_null(0.0).to_numpy()[:, None] for c in ("excess_share", "share_expected", "achievable_share")
+    excess, attended, achievable = (
+        lines[c].fill_null(0.0).to_numpy()[:, None] for c in ("excess_share", "share_attended", "achievable_share")
     )
     is_over_use = (lines["kind"].cast(pl.String) == "over-use").to_numpy()[:, None]
     is_compared = lines["excess_share"].is_not_null().to_numpy()[:, None]
     to_peer = drawn / np.where(excess > 0, excess, 1)
-    capped = np.minimum(achievable, drawn) / np.where(expected > 0, expected, 1)
+    capped = np.minimum(achievable, drawn) / np.where(attended > 0, attended, 1)
     return {
         "none": np.ones((1, 1)),
         "theoretical": np.where(is_over_use, to_peer, 1.0),
-        "expected": np.where(is_compared, capped, 1.0),
+        "attended": np.where(is_compared, capped, 1.0),
         "to_peer": to_peer,
     }
 

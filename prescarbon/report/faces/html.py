@@ -24,6 +24,7 @@ from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import nic_words
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
+from prescarbon.report.views.safety import attended_of, blocks_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,15 @@ def _environment() -> jinja2.Environment:
     ):  # fmt: skip
         env.filters[name] = getattr(numbers, name)
     env.filters["nic_words"] = nic_words
+    env.filters["blocks"] = blocks_of
+    env.filters["attended"] = attended_of
     env.filters["fill"] = lambda sentence, **values: sentence.format(**values)
     return env
 
 
 ENVIRONMENT = _environment()
 DRAWN: dict[str, Callable[..., charts.Picture | None]] = {"strip": charts.strip, "signal_chart": charts.signal_chart}
+FEWEST_LINES = 3  # of what could be done next, on a page with a limit of sheets
 ICS_FACES = {"PDF": "pdf/ics.pdf", "workbook": "workbook/ics.xlsx", "board slide": "board.pptx"}
 
 
@@ -79,10 +83,14 @@ class PrintPage:
 
 @dataclass(frozen=True)
 class Page:
-    """One page in its two forms, with the same words and numbers."""
+    """One page in its two forms, with the same words and numbers.
+
+    shorter  the paper with fewer whole lines of what could be done next, longest first: for a page with a limit of sheets
+    """
 
     html: str
     paper: PrintPage
+    shorter: tuple[PrintPage, ...] = ()
 
 
 class Drawings:
@@ -126,15 +134,22 @@ class HtmlPages:
 
     def practice(self, page: PracticePage) -> Page:
         """The practice page."""
-        return self._render("practice.html", page=page, faces=_faces("practice", page.practice_code))
+        return self._render(
+            "practice.html",
+            range(len(page.actions) - 1, FEWEST_LINES - 1, -1),
+            FEWEST_LINES,
+            page=page,
+            faces=_faces("practice", page.practice_code),
+            codes_at="../codes/",
+        )
 
     def pcn(self, page: PcnPage) -> Page:
         """The PCN page."""
-        return self._render("pcn.html", page=page, faces=_faces("pcn", page.pcn_code))
+        return self._render("pcn.html", page=page, faces=_faces("pcn", page.pcn_code), codes_at="../codes/")
 
     def ics(self, page: IcsPage) -> Page:
         """The page of the whole scope, for the SRO."""
-        return self._render("ics.html", page=page, faces=ICS_FACES)
+        return self._render("ics.html", page=page, faces=ICS_FACES, codes_at="codes/")
 
     def index(
         self, rows: Sequence[IndexRow], totals: Totals, pcns: Mapping[str, str], *, part_of: int | None = None
@@ -146,11 +161,15 @@ class HtmlPages:
         given = {"rows": rows, "totals": totals, "pcns": pcns, "part_of": part_of}
         return self._text("index.html", {}, **given)
 
-    def _render(self, template: str, **values: Any) -> Page:
+    def _render(self, template: str, fewer: Sequence[int] = (), printed: int | None = None, **values: Any) -> Page:
+        """The page in its forms: `fewer` says how many lines the shorter papers have, `printed` how many a browser prints."""
         drawings = Drawings()
-        screen = self._text(template, drawings.for_screen(), **values)
-        paper = self._text(template, drawings.for_paper(), **values)
-        return Page(screen, PrintPage(paper, drawings.pictures))
+        screen = self._text(template, drawings.for_screen(), lines=None, printed=printed, **values)
+        papers = [
+            self._text(template, drawings.for_paper(), lines=lines, printed=None, **values) for lines in (None, *fewer)
+        ]
+        first, *shorter = (PrintPage(text, drawings.pictures) for text in papers)
+        return Page(screen, first, tuple(shorter))
 
     def _text(self, template: str, calls: Mapping[str, Callable[..., Markup]], **values: Any) -> str:
         return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **calls, **values)

@@ -35,10 +35,11 @@ BLOCKS = {
     "dl",
     "details",
 }
-NOT_PRINTED = {"script", "style", "title", "input", "label", "head"}
+NOT_PRINTED = {"script", "style", "title", "input", "label", "head", "button"}
 LONG_WORD = re.compile(r"\S{22}(?=\S)")
 CONTROLS = re.compile(CONTROL)  # the typesetter stops at some of them; a user's own file may hold one
-LETTERS_PT = (8.2, 7.6, 7.0)
+LETTERS_PT = (8.2, 7.6)
+LEAST_PT = 7.0  # where the fewest lines in small letters do not fit either
 SHEET = b"\n<</Type/Page/"  # how a sheet begins in the file; no text of a page holds a line break
 ISOLATE = "\u2068{}\u2069"
 
@@ -93,6 +94,8 @@ class PageReader(HTMLParser):
         node = Node(tag, set((given.get("class") or "").split()))
         if "colspan" in given:
             node.about["colspan"] = given["colspan"] or "1"
+        if tag == "a" and given.get("href"):
+            node.about["href"] = str(given["href"])
         if tag == "img":
             picture = self._pictures[int(str(given["data-picture"]))]
             node.classes, node.about = {picture.look}, {"svg": picture.paper, "alt": picture.words}
@@ -116,6 +119,13 @@ class PageReader(HTMLParser):
             self._open[-1].kids.append(ISOLATE.format(text) if inside else text)
 
 
+def _given(page: PrintPage, size: float, *, is_synthetic: bool) -> dict[str, Any]:
+    """What the template is told of a page."""
+    root = PageReader(page.html, page.pictures).root
+    title, body = next(root.find("title")), next(root.find("body"))
+    return {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain(), "size": size}
+
+
 class Typesetter:
     """Typesets pages one after another; the fonts are read once."""
 
@@ -127,17 +137,17 @@ class Typesetter:
         self._template = (TEMPLATES / "page.typ").read_bytes()
         self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
 
-    def pdf(self, page: PrintPage, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
+    def pdf(
+        self, page: PrintPage, *, is_synthetic: bool, sheets: int | None = None, shorter: Sequence[PrintPage] = ()
+    ) -> bytes:
         """A page as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
 
-        sheets  how many it may fill: the letters are as large as that allows
+        sheets   how many it may fill: it has as many whole lines as that allows, in letters as large as it allows
+        shorter  the page with fewer lines, longest first
         """
-        root = PageReader(page.html, page.pictures).root
-        title = next(root.find("title"))
-        body = next(root.find("body"))
-        given = {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain()}
-        for size in LETTERS_PT:
-            made = self._typeset({**given, "size": size})
+        pages = (page, *shorter)
+        for each, size in (*((p, size) for p in pages for size in LETTERS_PT), (pages[-1], LEAST_PT)):
+            made = self._typeset(_given(each, size, is_synthetic=is_synthetic))
             if sheets is None or made.count(SHEET) <= sheets:
                 break
         return made

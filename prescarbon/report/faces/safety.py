@@ -16,6 +16,11 @@ def page_name(code: str) -> str:
     return f"other-{hashlib.sha256(code.encode()).hexdigest()[:12]}.html"
 
 
+def codes_name(rule_id: str) -> str:
+    """A file name for the codes of a rule."""
+    return page_name(rule_id).replace(".html", ".csv")
+
+
 def formula_safe(table: pl.DataFrame) -> pl.DataFrame:
     """The table with an apostrophe before text cells that a spreadsheet would run as a formula."""
     return table.with_columns(

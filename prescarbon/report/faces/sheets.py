@@ -1,16 +1,18 @@
 """Views → sheets of a workbook: the tables of a page, the same view and so the same numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.workbook import Sheet
+from prescarbon.report.views.action import Action
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval, months
-from prescarbon.report.views.parts import Action, Change, Series
+from prescarbon.report.views.parts import Change, Series
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import Hotspot, PracticePage
+from prescarbon.report.views.safety import block_of
 
 KG = [("kg CO2e", "kg"), ("low", "kg"), ("high", "kg")]
 NUMBER = [("value", "number"), ("low", "number"), ("high", "number")]
@@ -196,21 +198,31 @@ def _hotspot_sheet(name: str, spots: Sequence[Hotspot], notes: Sequence[str] = (
 
 def _action_sheet(actions: Sequence[Action], words: Wording) -> Sheet:
     columns = [
-        ("What", "text"), ("rank", "count"), ("from", "text"), ("to", "text"), ("items", "count"), ("units", "count"),
-        ("unit", "word"), *KG, ("basis", "word"), ("kg if all changed", "kg"), ("share achievable", "share"),
-        ("kg expected", "kg"), ("change in cost", "gbp"), ("prices of", "month"), ("commitment", "word"),
-        ("draft", "word"), ("most in", "text"), ("from codes", "text"), ("to codes", "text"), ("caveats", "long"),
+        ("What", "text"), ("rank", "count"), ("status", "text"), ("from", "text"), ("to", "text"), ("dose", "long"),
+        ("not for", "long"), ("check", "long"), ("licence", "text"), ("price of treatment now", "gbp"),
+        ("price after", "gbp"), ("what these are of", "text"), ("at prices of", "month"), ("£ a tonne saved", "gbp"),
+        ("evidence", "long"), ("its address", "text"), ("items", "count"), ("units", "count"),
+        ("unit", "word"), *KG, ("basis", "word"), ("kg if all changed", "kg"), ("kg at most, if all who attend change", "kg"),
+        ("share of those who attend", "share"), ("who found that share", "text"), ("change in cost", "gbp"),
+        ("prices of", "month"), ("commitment", "word"), ("most in", "text"), ("from codes", "text"), ("to codes", "text"),
+        ("search", "long"), ("caveats", "long"),
     ]  # fmt: skip
-    rows = [
-        (
-            a.title, a.rank, a.from_words, a.to_words, a.items, a.units, a.unit_name, *interval_cells(a.kg), a.basis,
-            a.kg_all and a.kg_all.central, a.achievable_share, a.kg_expected and a.kg_expected.central,
-            a.cost_change_gbp, a.price_date, a.commitment, words["actions"]["draft"] if a.is_draft else "",
-            ", ".join(a.holders), a.from_codes, a.to_codes, a.caveats,
-        )
-        for a in actions
-    ]  # fmt: skip
-    return Sheet("What next", columns, rows, [words["actions"]["share_unknown"] + " (where that column is empty)"])
+    return Sheet("What next", columns, [_action_row(a, words["actions"]) for a in actions], [words["actions"]["empty"]])
+
+
+def _action_row(a: Action, words: Mapping[str, Any]) -> Sequence[Any]:
+    block = block_of(a, words)
+    text = {f.label: f.text for f in block.facts}
+    return (
+        a.title, a.rank, block.status, block.products, block.to, block.dose,
+        text[words["not_for"]], text[words["check"]], text.get(words["licence"]), a.month_price_from_gbp,
+        a.month_price_to_gbp, a.month_price_words, a.month_price_date, a.gbp_per_tonne,
+        a.evidence, a.evidence_url, a.items, a.units,
+        a.unit_name, *interval_cells(a.kg), a.basis, a.kg_all and a.kg_all.central, a.kg_attended and a.kg_attended.central,
+        a.achievable_share, a.achievable_source, a.cost_change_gbp,
+        a.price_date, a.commitment, ", ".join(a.holders), a.from_codes, a.to_codes,
+        a.hand_over and a.hand_over.search, a.caveats,
+    )  # fmt: skip
 
 
 def _change_sheet(change: Change | None, words: Wording) -> Sheet:

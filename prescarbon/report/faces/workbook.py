@@ -29,9 +29,10 @@ FORMATS: dict[str, dict[str, Any]] = {
     "number": {"num_format": "#,##0.00"},
     "share": {"num_format": "0.0%"},
     "month": {"num_format": "mmm yyyy"},
+    "day": {"num_format": "d mmmm yyyy"},
     "synthetic": {"bold": True, "bg_color": "#FFEB3B"},
 }
-WIDTHS = {"text": 34, "long": 60, "code": 18, "month": 11}
+WIDTHS = {"text": 34, "long": 60, "code": 18, "month": 11, "day": 18}
 WIDE = 14  # columns: beyond this a sheet prints two pages wide, so that it can be read
 
 

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from prescarbon.model.period import Period
+from prescarbon.report.views.action import Action, Together
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
-from prescarbon.report.views.parts import Action, Change, Series, Together
+from prescarbon.report.views.parts import Change, Series
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,11 @@ def month(value: date) -> str:
     return f"{value:%B %Y}"
 
 
+def day(value: date) -> str:
+    """24 November 2026."""
+    return f"{value.day} {value:%B %Y}"
+
+
 def months(period: Period) -> str:
     """February 2025 to January 2026 (12 months); what is held of it: (11 of 12 months: not June 2025), (1 of 12 months)."""
     if period.first == period.last:

@@ -1,52 +1,14 @@
-"""Parts that several pages show: an action, a dot strip, what changed, a month with its limits."""
+"""Parts that several pages show: a dot strip, what changed, a month with its limits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
 from prescarbon.manifest import RunManifest
 from prescarbon.model.period import Period, count_words
 from prescarbon.report.views.numbers import UNKNOWN_POUNDS, Interval, pence
 
 MONTHS_FOR_A_LINE = 6
-
-
-@dataclass(frozen=True)
-class Action:
-    """One ranked line of what could be done next, for one organisation."""
-
-    rank: int
-    rule_id: str
-    title: str
-    from_words: str
-    to_words: str | None
-    items: int
-    units: float
-    unit_name: str
-    basis: str
-    kg: Interval
-    kg_all: Interval | None
-    kg_expected: Interval | None
-    achievable_share: float | None
-    cost_change_gbp: Decimal | None
-    price_date: date | None
-    rank_stability: float | None
-    caveats: str
-    commitment: str
-    is_draft: bool
-    from_codes: str
-    to_codes: str | None
-    holders: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Together:
-    """All lines of an organisation, each unit counted once: what the lines above may not be added up to."""
-
-    lines: int
-    kg_to_peer: Interval | None
 
 
 @dataclass(frozen=True)
@@ -142,40 +104,6 @@ def has_line(points: Sequence[SignalPoint]) -> bool:
     return sum(p.value is not None for p in points) >= MONTHS_FOR_A_LINE
 
 
-def action_from(row: Mapping[str, Any], holders: Sequence[str] = ()) -> Action:
-    """A row of table OPPORTUNITIES with a rank as what a page shows."""
-    basis = row["rank_basis"]
-    return Action(
-        rank=row["rank"],
-        rule_id=row["rule_id"],
-        title=row["title"],
-        from_words=row["from_words"],
-        to_words=row["to_words"],
-        items=row["items"],
-        units=row["units"],
-        unit_name=row["unit_name"],
-        basis="to reach the peers' lower quartile" if basis == "to_peer" else "if all of it changed",
-        kg=_interval(row, f"kg_{basis}") or Interval(0, 0, 0),
-        kg_all=_interval(row, "kg_theoretical"),
-        kg_expected=_interval(row, "kg_expected"),
-        achievable_share=row["achievable_share"],
-        cost_change_gbp=row[f"cost_change_{basis}_gbp"],
-        price_date=row["price_date"],
-        rank_stability=row["rank_stability"],
-        caveats=row["caveats"],
-        commitment=row["commitment"],
-        is_draft=row["is_draft"],
-        from_codes=row["from_codes"],
-        to_codes=row["to_codes"],
-        holders=tuple(holders),
-    )
-
-
-def together_from(row: Mapping[str, Any]) -> Together:
-    """A row of `total_savings` as what a page shows."""
-    return Together(row["lines"], _interval(row, "kg_to_peer_counted"))
-
-
 def nic_words(manifest: RunManifest) -> str:
     """NIC in = used + rejected, and of the scope, to the penny; what is not in the data is said, never £0.00."""
     if manifest.nic_gbp_in is None:
@@ -186,12 +114,3 @@ def nic_words(manifest: RunManifest) -> str:
     left_out = f" without {manifest.rows_without_nic:,} rows whose £ are not in the data"
     is_part = manifest.rows_without_nic and manifest.nic_gbp_in_scope is not None
     return f"{whole}; {scope}{left_out if is_part else ''}"
-
-
-def _interval(row: Mapping[str, Any], name: str) -> Interval | None:
-    low, central, high = row[f"{name}_low"], row[name], row[f"{name}_high"]
-    if central is None:
-        return None
-    return Interval(
-        float(low if low is not None else central), float(central), float(high if high is not None else central)
-    )

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from prescarbon.model.period import Period
+from prescarbon.report.views.action import Action, Together
 from prescarbon.report.views.footing import Footing
-from prescarbon.report.views.parts import Action, Change, SignalPoint, Together
+from prescarbon.report.views.parts import Change, SignalPoint
 from prescarbon.report.views.practice import PracticePage
 
 

@@ -5,9 +5,10 @@ from datetime import date
 from decimal import Decimal
 
 from prescarbon.model.period import Period
+from prescarbon.report.views.action import Action, Together
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
-from prescarbon.report.views.parts import Action, Change, SignalPoint, Strip, Together
+from prescarbon.report.views.parts import Change, SignalPoint, Strip
 
 
 @dataclass(frozen=True)

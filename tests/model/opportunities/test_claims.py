@@ -98,7 +98,7 @@ def test_over_use_claims_what_stands_above_the_peers_and_nothing_more():
     got = line(found, "T1")
     assert got["kg_theoretical"] == got["kg_to_peer"]
     assert nearly(got["kg_to_peer"], 200 * 28)
-    assert got["kg_expected"] == kg(150 * 28)  # half of 300, which is less than 200
+    assert got["kg_attended"] == kg(150 * 28)  # half of 300, which is less than 200
     assert nearly(-got["cost_change_to_peer_gbp"], 200 * 2)  # nothing in their place, in £ at least
     assert got["caveats"].endswith("such as a preventer, has carbon of its own and is not subtracted.")
     # the others stand at the quartile: of their 100 some 7 are left open by counts this small
@@ -223,29 +223,29 @@ def test_low_value_saves_its_own_footprint_by_spend():
     assert (got["cost_change_theoretical_gbp"], got["price_basis"]) == (Decimal("-900.00"), "none needed")
 
 
-def test_no_source_for_the_achievable_share_means_no_expected_saving():
+def test_no_source_for_the_achievable_share_means_no_bound_for_those_who_attend():
     got = line(lines([rule()], FOUR, MEMBERS), "X1")
-    assert (got["achievable_share"], got["kg_expected"], got["kg_expected_counted"]) == (None, None, None)
+    assert (got["achievable_share"], got["kg_attended"], got["kg_attended_counted"]) == (None, None, None)
 
 
 def test_a_share_agreed_locally_takes_the_place_of_the_rules():
     r = rule(achievable={"share": 0.1, "source": "a trial"})
-    assert line(lines([r], FOUR, MEMBERS), "X1")["kg_expected"] == kg(40 * 16)
+    assert line(lines([r], FOUR, MEMBERS), "X1")["kg_attended"] == kg(40 * 16)
     got = line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0.25}), "X1")
-    assert (got["kg_expected"], got["achievable_share"]) == (kg(100 * 16), 0.25)
-    assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0}), "X1")["kg_expected"] == kg(0)
+    assert (got["kg_attended"], got["achievable_share"]) == (kg(100 * 16), 0.25)
+    assert line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 0}), "X1")["kg_attended"] == kg(0)
     whole = line(lines([r], FOUR, MEMBERS, achievable_shares={"X1": 1}), "X1")
-    assert whole["kg_expected"] == whole["kg_to_peer"] < kg(400 * 16)  # no more than the peers reach
+    assert whole["kg_attended"] == whole["kg_to_peer"] < kg(400 * 16)  # no more than the peers reach
     with pytest.raises(InputError, match=r"X1 = -0\.1"):
         lines([r], FOUR, MEMBERS, achievable_shares={"X1": -0.1})
     with pytest.raises(InputError, match="X1 = 25"):
         lines([r], FOUR, MEMBERS, achievable_shares={"X1": 25})
 
 
-def test_an_excess_that_no_peer_shows_leaves_the_expected_saving_unknown_too():
+def test_an_excess_that_no_peer_shows_leaves_the_saving_of_those_who_attend_unknown_too():
     rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 300\nP1 | 0302000C0BPABBF | 100")
     got = line(lines([over_use(achievable={"share": 0.5, "source": "a trial"})], rows), "T1")
-    assert (got["kg_theoretical"], got["kg_expected"], got["kg_to_peer"]) == (None, None, None)
+    assert (got["kg_theoretical"], got["kg_attended"], got["kg_to_peer"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(("devices", "nic"), [("0", "14.60"), ("10", "")])
@@ -300,8 +300,8 @@ def test_alternatives_of_one_family_move_the_same_people_only_once():
         rule(id="X2", to={"words": "Easyhaler", "codes": [EASYHALER]}, achievable=share),
     ]
     found = lines(rules, footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100"))
-    assert line(found, "X2")["kg_expected_counted"] == kg(30 * 27.4)
-    assert line(found, "X1")["kg_expected_counted"] == kg(0)
+    assert line(found, "X2")["kg_attended_counted"] == kg(30 * 27.4)
+    assert line(found, "X1")["kg_attended_counted"] == kg(0)
 
 
 def test_a_product_without_a_factor_is_unknown_and_never_zero():

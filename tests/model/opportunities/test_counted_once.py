@@ -62,7 +62,7 @@ ROUNDING = Decimal("0.0001")  # a milligram a row and floats in between
 
 
 @settings(max_examples=10, deadline=None)
-@given(world, st.integers(0, 3), st.sampled_from(["theoretical", "expected", "to_peer"]))
+@given(world, st.integers(0, 3), st.sampled_from(["theoretical", "attended", "to_peer"]))
 def test_removing_a_rule_never_raises_the_total(rows, gone, scenario):
     rules = pack()
     fewer = [r for n, r in enumerate(rules) if n != gone]
@@ -72,7 +72,7 @@ def test_removing_a_rule_never_raises_the_total(rows, gone, scenario):
 @settings(max_examples=10, deadline=None)
 @given(world, shares, shares)
 def test_more_achievable_share_never_saves_less(rows, one, other):
-    less, more = (union(pack(s), drawn(rows), "expected") for s in sorted([one, other]))
+    less, more = (union(pack(s), drawn(rows), "attended") for s in sorted([one, other]))
     assert less <= more + ROUNDING
 
 
@@ -82,7 +82,7 @@ def test_the_union_never_saves_more_than_the_inhalers_emit(rows):
     emits = {VENTOLIN: 28, SALAMOL: 12, EASYHALER: 0.6, "0302000C0BPABBF": 17, "0302000N0BDAABJ": 36}
     total = sum(n * emits[code] for _, code, n in rows)
     found = lines(pack(), drawn(rows), FIVE)
-    for scenario in ("theoretical", "expected", "to_peer"):
+    for scenario in ("theoretical", "attended", "to_peer"):
         counted = found[f"kg_{scenario}_counted"].sum() or Decimal(0)
         assert float(counted) <= total + 1e-3
         alone = found[f"kg_{scenario}"].sum() or Decimal(0)
@@ -105,7 +105,7 @@ def test_no_unit_is_counted_twice_and_no_rule_counts_more_than_it_claims(rows, s
     chose = options()
     volumes = sum_volumes(drawn(rows), chose).collect().lazy()
     claims = claim_units(pack(share), volumes, products(), factors(), ALL_TARGETS, FIVE, chose).collect()
-    for scenario in ("theoretical", "expected", "to_peer"):
+    for scenario in ("theoretical", "attended", "to_peer"):
         counted, claimed = pl.col(f"counted_{scenario}"), pl.col(f"share_{scenario}").fill_null(0.0)
         assert claims.filter((counted < -1e-9) | (counted > claimed + 1e-9)).is_empty()
         by_product = claims.group_by("practice_code", "from_code").agg(counted.sum())
@@ -114,13 +114,13 @@ def test_no_unit_is_counted_twice_and_no_rule_counts_more_than_it_claims(rows, s
 
 @settings(max_examples=10, deadline=None)
 @given(world, shares)
-def test_what_is_expected_is_never_more_than_the_peers_reach_nor_that_than_all_of_it(rows, share):
+def test_what_those_who_attend_could_change_is_never_more_than_the_peers_reach_nor_that_than_all_of_it(rows, share):
     found = lines(pack(share), drawn(rows), FIVE)
-    for more, less in (("theoretical", "to_peer"), ("to_peer", "expected"), ("theoretical", "expected")):
+    for more, less in (("theoretical", "to_peer"), ("to_peer", "attended"), ("theoretical", "attended")):
         most, least = pl.col(f"kg_{more}"), pl.col(f"kg_{less}")
         assert found.filter(least > most).is_empty()
         assert found.filter(pl.col(f"kg_{less}_counted") > least + ROUNDING).is_empty()
-    # and so it adds up: nothing is expected of a practice that cannot be compared where others can
-    ordered = found.group_by("rule_id").agg(pl.col("kg_theoretical", "kg_to_peer", "kg_expected").sum())
+    # and so it adds up: nothing is claimed for a practice that cannot be compared where others can
+    ordered = found.group_by("rule_id").agg(pl.col("kg_theoretical", "kg_to_peer", "kg_attended").sum())
     is_compared = pl.col("kg_to_peer") > 0
-    assert ordered.filter(is_compared & (pl.col("kg_expected") > pl.col("kg_to_peer"))).is_empty()
+    assert ordered.filter(is_compared & (pl.col("kg_attended") > pl.col("kg_to_peer"))).is_empty()

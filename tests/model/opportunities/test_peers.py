@@ -131,7 +131,7 @@ def test_a_source_that_most_peers_do_without_is_listed_and_not_claimed():
     """)
     # half of the four prescribe none: what the best quarter do is nought, and all 400 would be claimed
     got = line(lines([rule(achievable={"share": 0.3, "source": "s"})], rows, MEMBERS), "X1")
-    assert (got["kg_to_peer"], got["kg_expected"], got["kg_theoretical"]) == (None, None, kg(400 * 16))
+    assert (got["kg_to_peer"], got["kg_attended"], got["kg_theoretical"]) == (None, None, kg(400 * 16))
     assert (got["gate"], got["gate_reason"]) == ("listed", "too few peers prescribe it to say what the best quarter do")
 
 

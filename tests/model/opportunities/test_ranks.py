@@ -25,7 +25,7 @@ def test_an_alternative_is_not_ranked_beside_the_first_choice():
     rows = footprint(f"practice_code | bnf_code | devices\nP1 | {VENTOLIN} | 100")
     found = lines([rule(), second], rows)
     assert (line(found, "X1")["rank"], line(found, "X2")["rank"]) == (1, None)
-    assert line(found, "X2")["gate_reason"] == "an alternative to X1, which is ranked"
+    assert line(found, "X2")["gate_reason"] == "an alternative to “Ventolin Evohaler to Salamol pMDI”, which is ranked"
     # and alone it is ranked
     assert line(lines([second], rows), "X2")["rank"] == 1
 

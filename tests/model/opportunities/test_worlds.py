@@ -105,8 +105,8 @@ def test_order_holds_at_the_ends_too():
     ))  # fmt: skip
     found = lines(rules, pl.concat([FOUR, more]), MEMBERS, draws=drawn())
     for end in ("_low", "", "_high"):
-        expected, to_peer, theoretical = (pl.col(f"kg_{s}{end}") for s in ("expected", "to_peer", "theoretical"))
-        assert found.filter((expected > to_peer) | (to_peer > theoretical)).is_empty()
+        attended, to_peer, theoretical = (pl.col(f"kg_{s}{end}") for s in ("attended", "to_peer", "theoretical"))
+        assert found.filter((attended > to_peer) | (to_peer > theoretical)).is_empty()
     totals = total_savings(found.lazy(), None).collect()
     assert totals.filter(pl.col("kg_to_peer_counted_low") > pl.col("kg_to_peer_counted")).is_empty()
 
