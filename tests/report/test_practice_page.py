@@ -186,7 +186,7 @@ def test_pounds_in_and_used_are_said_or_not_in_the_data(changes, said):
 
 def test_the_base_period_stands_on_the_page():
     manifest = replace(MANIFEST, price_base={"words": "Prices of April 2024 to March 2025."})
-    said = "<dt>Constant prices</dt><dd>Prices of April 2024 to March 2025.</dd>"
+    said = "<dt>Constant prices</dt><dd>Prices of April 2024 to March 2025</dd>"
     assert said in HtmlPages(manifest, WORDS).practice(the_page()).html
 
 

@@ -86,9 +86,7 @@ def claim_units(
             .join(pairs, left_on="bnf_code", right_on="from_code")
             .rename({"bnf_code": "from_code"})
             .join(
-                _with_local_shares(
-                    rule_table(used, {r.id: r.title for r in rules}).drop("ratio"), options.achievable_shares
-                ),
+                _with_local_shares(rule_table(used).drop("ratio"), options.achievable_shares),
                 on="rule_id",
             )
             .join(with_overdue(standing_table(used, read_on), overdue), on="rule_id")

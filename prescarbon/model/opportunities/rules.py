@@ -1,6 +1,5 @@
 """Switch rules and guards: what a rule file says, checked at load; rules as frames for the engine."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,8 +9,6 @@ import polars as pl
 from prescarbon.tables.opportunities import BETWEEN, CHANGES_PRODUCT, EFFORTS, RULE_KINDS
 
 NEEDS_TARGET = CHANGES_PRODUCT
-RULE_ID = re.compile(r"\b[A-Z]{2}[0-9]{2}\b")
-MARKS = re.compile(r"\s*\[[A-Z]\]")  # how sure the author was of a statement: for authors
 
 
 @dataclass(frozen=True)
@@ -111,17 +108,8 @@ class Guard:
     at_ratio: float | None = None
 
 
-def name_by_title(text: str, titles: Mapping[str, str]) -> str:
-    """A text that names rules by id, with their titles in place of the ids: no reader knows an id."""
-    return RULE_ID.sub(lambda found: f"“{titles[found[0]]}”" if found[0] in titles else found[0], text)
-
-
-def rule_table(rules: Sequence[SwitchRule], titles: Mapping[str, str] | None = None) -> pl.LazyFrame:
-    """One row a rule: the columns the engine and the pages need.
-
-    titles  rule_id → title of all rules, for texts that name another rule
-    """
-    named = titles or {}
+def rule_table(rules: Sequence[SwitchRule]) -> pl.LazyFrame:
+    """One row a rule: the columns the engine and the pages need."""
     return pl.LazyFrame(
         [
             {
@@ -146,17 +134,17 @@ def rule_table(rules: Sequence[SwitchRule], titles: Mapping[str, str] | None = N
                 "is_per_list": r.is_per_list,
                 "achievable_share": r.achievable_share,
                 "achievable_source": r.achievable_source or None,
-                "dose_words": name_by_title(r.dose_words, named) or None,
-                "not_for": name_by_title(BETWEEN.join(r.excluded), named) or None,
-                "checks": name_by_title(BETWEEN.join(r.checks), named) or None,
-                "evidence": MARKS.sub("", r.evidence).strip(),
+                "dose_words": r.dose_words or None,
+                "not_for": BETWEEN.join(r.excluded) or None,
+                "checks": BETWEEN.join(r.checks) or None,
+                "evidence": r.evidence,
                 "evidence_url": r.evidence_url,
                 "rule_low": r.saving_per_unit and r.saving_per_unit[0],
                 "rule_central": r.saving_per_unit and r.saving_per_unit[1],
                 "rule_high": r.saving_per_unit and r.saving_per_unit[2],
                 "supply_days": r.supply_days,
                 "commitment": " ".join(r.commitment),
-                "caveats": name_by_title(r.caveats, named),
+                "caveats": r.caveats,
                 "alternative_to": r.alternative_to,
             }
             for r in rules

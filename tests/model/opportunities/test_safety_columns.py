@@ -36,21 +36,14 @@ ROWS = footprint(f"""
 def test_a_line_carries_whom_it_is_not_for_what_to_check_and_what_it_rests_on():
     safe = rule(
         excluded=["spacer users", "aged under 12"], checks=["technique", "preference"],
-        evidence={"words": "[C] A trial says so [S]. Another does not", "url": "https://example.org"},
+        evidence={"words": "A trial says so. Another does not", "url": "https://example.org"},
         dose={"words": "200 x 100 mcg either way"},
     )  # fmt: skip
     got = line(lines([safe], ROWS), "X1")
     assert (got["not_for"], got["checks"]) == ("spacer users; aged under 12", "technique; preference")
-    assert got["evidence"] == "A trial says so. Another does not"  # an author's marks are no reader's
+    assert got["evidence"] == "A trial says so. Another does not"
     assert (got["evidence_url"], got["dose_words"]) == ("https://example.org", "200 x 100 mcg either way")
     assert (got["from_products"], got["dose_from"], got["licence"]) == ("Ventolin", None, None)
-
-
-def test_a_text_names_other_rules_by_their_titles():
-    other = rule(id="TR01", title="Offer a review", is_on=False)
-    says = rule(caveats="Check TR01 first, and ZZ99.", excluded=["those of TR01"])
-    got = line(lines([says, other], ROWS), "X1")
-    assert (got["caveats"], got["not_for"]) == ("Check “Offer a review” first, and ZZ99.", "those of “Offer a review”")
 
 
 def test_a_line_says_how_its_rule_stands():
