@@ -67,13 +67,11 @@ def block_of(action: Action, words: Words) -> Block:
 
 
 def dose_of(action: Action) -> str:
-    """The dose before and after, and the rule's words for it; empty where no product is changed."""
-    known = action.dose_from or action.dose_to
-    told = [f"{action.dose_from or UNKNOWN} → {action.dose_to or UNKNOWN}"] if known else []
+    """The dose before and after; where the products' doses do not give it, the rule's words; empty where nothing is changed."""
+    if action.dose_from and action.dose_to:
+        return f"{action.dose_from} → {action.dose_to}"
     if action.dose_words:
-        told.append(action.dose_words.rstrip("."))
-    if told:
-        return ". ".join(told)
+        return action.dose_words.rstrip(".")
     return UNKNOWN if action.kind in CHANGES_PRODUCT else ""
 
 
