@@ -10,7 +10,7 @@ import polars as pl
 from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
 from prescarbon.reference.files import Files
-from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of
+from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of, on_formulary
 from prescarbon.reference.rule_keys import DoseRow, GuardsPart
 from prescarbon.reference.rules import REMEDY, gather_rules, guard_of
 from prescarbon.reference.sheets import Sheet
@@ -41,14 +41,14 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     rules, faults = gather_rules(files)
     document = files.document(files.root / "switches" / "guards.toml", GuardsPart)
     guards = tuple(guard_of(part) for part in document.content.guard) if document.content else ()
-    doses, listed = dose_sheet(files), formulary_sheet(files, formulary)
-    faults += document.faults + doses.faults + (() if formulary else listed.faults)
+    doses, sheet = dose_sheet(files), formulary_sheet(files, formulary)
+    faults += document.faults + doses.faults + (() if formulary else sheet.faults)
     if not faults:
         frame = formulary_of(files, formulary)
         faults += over_rules(
             rules, dict(doses.rows.select("bnf_code", "dose_category").iter_rows()), licences_of(frame)
         )
-    return Switches(rules, guards, listed.rows.lazy()), faults
+    return Switches(rules, guards, on_formulary(sheet.rows)), faults
 
 
 def read_switches(files: Files, formulary: Path | None = None) -> Switches:
