@@ -1,4 +1,4 @@
-"""Commands about what could be done next, what came of it, and the codes of a rule."""
+"""Commands about what could be done next, and what came of it."""
 
 from datetime import date
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Commands, Say, cli, command
+from prescarbon.cli.app import FIGURES, FILE, JSON, LEVEL, MONTH, ORGANISATION, TO_BOOK, Say, command
 from prescarbon.config import Config
 from prescarbon.manifest import to_json
 from prescarbon.pipeline import opportunities as found_by
@@ -54,26 +54,11 @@ def opportunities(
 
 
 @command(obeys=FIGURES)
-@click.argument("log", type=FILE)
+@click.argument("log", type=FILE, required=False)
 @MONTH
-def actions(config: Config, say: Say, log: Path, month: date | None) -> None:
-    """Before and after of the actions in a log (CSV: practice, rule, start date, owner role), with comparators."""
-    say.result(to_json(found_by.evaluate(config, log, last_month=month)).rstrip())
+def actions(config: Config, say: Say, log: Path | None, month: date | None) -> None:
+    """Before and after of the actions in a log (CSV: practice, rule, start date, owner role), with comparators.
 
-
-@cli.group(cls=Commands)
-def rules() -> None:
-    """Switch rules: what a clinical system needs of one."""
-
-
-@command(rules, "codes")
-@click.argument("rule")
-@JSON
-def rules_codes(config: Config, say: Say, rule: str, as_json: bool) -> None:
-    """Show the codes and the search of a rule, for a clinical system.
-
-    Example: prescarbon rules codes DV01
+    Without LOG: actions.csv of the local folder.
     """
-    rows = found_by.code_list(config, rule)
-    columns = ("side", "bnf_code", "product_name", "snomed_code", "search")
-    say.answer(rows, lambda: text.lines(rows, columns), as_json=as_json)
+    say.result(to_json(found_by.evaluate(config, log, last_month=month)).rstrip())

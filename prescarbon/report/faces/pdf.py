@@ -127,16 +127,31 @@ class Typesetter:
         self._template = (TEMPLATES / "page.typ").read_bytes()
         self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
 
-    def pdf(self, page: PrintPage, *, is_synthetic: bool, sheets: int | None = None) -> bytes:
+    def pdf(
+        self,
+        page: PrintPage,
+        *,
+        is_synthetic: bool,
+        sheets: int | None = None,
+        letters: Sequence[float] = LETTERS_PT,
+        is_draft: bool = False,
+    ) -> bytes:
         """A page as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
 
-        sheets  how many it may fill: the letters are as large as that allows
+        sheets    how many it may fill: the letters are as large as that allows
+        letters   their sizes in points, the largest first
+        is_draft  it shows what nobody has signed: DRAFT lies under every sheet
         """
         root = PageReader(page.html, page.pictures).root
         title = next(root.find("title"))
         body = next(root.find("body"))
-        given = {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain()}
-        for size in LETTERS_PT:
+        given = {
+            "title": "".join(map(str, title.kids)),
+            "is_synthetic": is_synthetic,
+            "is_draft": is_draft,
+            "body": body.plain(),
+        }
+        for size in letters:
             made = self._typeset({**given, "size": size})
             if sheets is None or made.count(SHEET) <= sheets:
                 break
