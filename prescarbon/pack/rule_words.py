@@ -222,8 +222,13 @@ def _local(rule: SwitchRule, figures: LocalFigures | None) -> tuple[str, ...]:
     if kg is None:
         return (size, "Carbon not known or not claimed.")
     span = f"{number(line[f'kg_{basis}_low'])} to {number(line[f'kg_{basis}_high'])}"
-    money = f"{cost_change(cost)} a year" if cost is not None else "cost not known"
-    tonne = (
-        f"; {pounds(Decimal(str(round(cost / (kg / 1000), 2))))} a tonne CO2e" if cost is not None and kg > 0 else ""
-    )
+    money = f"{cost_change(cost)} over these months" if cost is not None else "cost not known"
+    tonne = _a_tonne(cost, kg)
     return (size, f"{number(kg)} kg CO2e less ({span}) {how}; {money}{tonne}")
+
+
+def _a_tonne(cost: Decimal | None, kg: Decimal) -> str:
+    """£ a tonne CO2e; nothing where the cost is not known or does not change, or nothing is saved."""
+    if not cost or kg <= 0:
+        return ""
+    return f"; {pounds((Decimal(cost) * 1000 / Decimal(kg)).quantize(Decimal('0.01')))} a tonne CO2e"

@@ -68,7 +68,7 @@ def sign_rules(config: Config, file: Path) -> dict[str, Any]:
     faults = [fault for one, sheet in typed for fault in (*_named(sheet.faults, one), *_against(one, sheet, reference))]
     refuse([*faults, *_twice(filled)], InputError, "Nothing was written.")
     new = [replace(d, content_hash=_whole(reference, d)) for _, sheet in typed for d in decisions_of(sheet)]
-    _keep(config, reference, new)
+    keep_decisions(config, reference, new)
     told = [{"rule_id": d.rule_id, "decision": d.decision, "body": d.body, "date": d.date} for d in new]
     return {"signed": told, "blank": len(returned) - len(filled)}
 
@@ -180,8 +180,12 @@ def _whole(reference: Reference, decided: Decision) -> str:
     return hash_of_content(reference.contents[decided.rule_id])
 
 
-def _keep(config: Config, reference: Reference, new: Sequence[Decision]) -> None:
-    """signoff.csv with the new rows below the old, whole or as it was; the contents first, so that none is missing."""
+def keep_decisions(config: Config, reference: Reference, new: Sequence[Decision]) -> None:
+    """signoff.csv with the new rows below the old, whole or as it was; the contents first, so that none is missing.
+
+    Raises:
+        StoreError: the local folder cannot be written to, or signoff.csv changed since the reference was read.
+    """
     folder = local_folder(config.home, config.local)
     with writing_to(folder, "Choose another folder with --home."), alone(folder):
         if reference_of(config).decisions != reference.decisions:

@@ -15,6 +15,7 @@ from prescarbon.errors import InputError
 
 MOST_BYTES, MOST_UNPACKED = 20_000_000, 200_000_000
 PART = re.compile(r"xl/worksheets/[^/]+\.xml")
+WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 REMEDY = "Give the workbook that `prescarbon rules pack` wrote, filled in and saved as .xlsx."
 
 
@@ -59,17 +60,33 @@ def _sheet(book: fastexcel.ExcelReader, name: str) -> ReturnedSheet:
 
 
 def _formulas(file: Path) -> Iterator[str]:
-    """Cells that hold a formula, as sheet2 B7."""
+    """Cells that hold a formula, as DV04 B7."""
     if file.stat().st_size > MOST_BYTES:
         raise ValueError("it is far larger than what was sent out")
     with zipfile.ZipFile(file) as book:
         if sum(part.file_size for part in book.infolist()) > MOST_UNPACKED:
             raise ValueError("it unpacks to far more than what was sent out")
+        names = _sheet_names(book)
         for part in book.infolist():
             if PART.fullmatch(part.filename):
                 with book.open(part) as text:
                     for _, node in ET.iterparse(text):
                         if node.tag.rpartition("}")[2] == "c":
                             if any(kid.tag.rpartition("}")[2] == "f" for kid in node):
-                                yield f"{Path(part.filename).stem} {node.get('r', '')}"
+                                yield f"{names.get(part.filename, part.filename)} {node.get('r', '')}"
                             node.clear()
+
+
+def _sheet_names(book: zipfile.ZipFile) -> dict[str, str]:
+    """Part of the file → name of the sheet in it, as whoever filled it in sees it."""
+    held = set(book.namelist())
+    if not {WORKBOOK, RELATIONS} <= held:
+        return {}
+    targets = {node.get("Id"): node.get("Target", "") for node in ET.fromstring(book.read(RELATIONS))}
+    sheets = [node for node in ET.fromstring(book.read(WORKBOOK)).iter() if node.tag.rpartition("}")[2] == "sheet"]
+    found = {}
+    for node in sheets:
+        place = next((value for key, value in node.attrib.items() if key.endswith("}id")), None)
+        target = targets.get(place, "")
+        found[target.lstrip("/") if target.startswith("/") else f"xl/{target}"] = node.get("name", "")
+    return found

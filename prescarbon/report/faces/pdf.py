@@ -65,7 +65,12 @@ class Node:
     @property
     def is_printed(self) -> bool:
         """What the print style sheet shows: closed details and on-screen helps are left out."""
-        return self.tag not in NOT_PRINTED | {"details"} and not self.classes & {"noprint", "skip", "synthetic"}
+        return self.tag not in NOT_PRINTED | {"details"} and not self.classes & {
+            "noprint",
+            "skip",
+            "synthetic",
+            "unsigned",
+        }
 
     def find(self, tag: str) -> "Iterator[Node]":
         """Every element of a tag, in order."""
