@@ -80,7 +80,7 @@ def read_sheets(file: Path) -> list[Returned]:
         InputError: it is neither a workbook nor a CSV of ours.
     """
     if file.suffix.lower() == ".xlsx":
-        sheets = [sheet for sheet in read_returned(file) if sheet.name != COVER]
+        sheets = [sheet for sheet in read_returned(file) if sheet.name != COVER and sheet.cells]
         faults = [fault for sheet in sheets for fault in _odd_sheet(file.name, sheet)]
         refuse(faults, InputError, "Nothing was written.")
         return [_of_sheet(file.name, sheet) for sheet in sheets]

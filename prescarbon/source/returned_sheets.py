@@ -12,10 +12,12 @@ import fastexcel
 import polars as pl
 
 from prescarbon.errors import InputError
+from prescarbon.model.text import CONTROL
 
 MOST_BYTES, MOST_UNPACKED = 20_000_000, 200_000_000
 PART = re.compile(r"xl/worksheets/[^/]+\.xml")
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+CONTROLS = re.compile(CONTROL)
 REMEDY = "Give the workbook that `prescarbon rules pack` wrote, filled in and saved as .xlsx."
 
 
@@ -49,14 +51,14 @@ def read_returned(file: Path) -> tuple[ReturnedSheet, ...]:
 
 
 def _sheet(book: fastexcel.ExcelReader, name: str) -> ReturnedSheet:
-    try:
-        table = book.load_sheet(name, header_row=None, dtypes="string").to_polars()
-    except fastexcel.FastExcelError as error:
-        if "no data" in str(error).lower() or "empty" in str(error).lower():
-            return ReturnedSheet(name, ())
-        raise
+    table = book.load_sheet(name, header_row=None, dtypes="string").to_polars()
     rows = [tuple((cell or "").strip().removesuffix(" 00:00:00") or None for cell in row) for row in table.iter_rows()]
-    return ReturnedSheet(name, tuple(rows))
+    return ReturnedSheet(_shown(name), tuple(rows))
+
+
+def _shown(name: str) -> str:
+    """A sheet's name as a message may print it."""
+    return CONTROLS.sub("", name)
 
 
 def _formulas(file: Path) -> Iterator[str]:
@@ -88,5 +90,5 @@ def _sheet_names(book: zipfile.ZipFile) -> dict[str, str]:
     for node in sheets:
         place = next((value for key, value in node.attrib.items() if key.endswith("}id")), None)
         target = targets.get(place, "")
-        found[target.lstrip("/") if target.startswith("/") else f"xl/{target}"] = node.get("name", "")
+        found[target.lstrip("/") if target.startswith("/") else f"xl/{target}"] = _shown(node.get("name", ""))
     return found

@@ -27,6 +27,7 @@ TAKEN = {
     "fetch": {"scope"},
     "import": set(),
     "kpis": FIGURES,
+    "local init": set(),
     "measures import-published": set(),
     "measures list": set(),
     "measures reconcile": set(),  # a published value is of every practice, by published factors
@@ -39,6 +40,10 @@ TAKEN = {
     "rejects": set(),
     "report": FIGURES,
     "rules codes": set(),
+    "rules diff": set(),
+    "rules pack": FIGURES,
+    "rules sign": set(),
+    "rules status": set(),
     "run": FIGURES,
     "trend": FIGURES,
     "verify": set(),

@@ -268,6 +268,14 @@ def test_nothing_filled_in_no_workbook_and_another_kind_of_file(config, sent, tm
     assert "is missing or is no column of signoff.csv" in refused(config, text)
 
 
+def test_an_empty_sheet_that_a_program_adds_is_no_rule(config, sent):
+    fill(sent, ONE, **GOOD)
+    book = openpyxl.load_workbook(sent)
+    book.create_sheet("Sheet1")
+    book.save(sent)
+    assert len(sign_rules(config, sent)["signed"]) == 1
+
+
 def test_a_blank_sheet_reads_as_blank(sent):
     assert [one.is_blank for one in read_sheets(sent)] == [True, True]
 

@@ -1,5 +1,6 @@
 """The sheets of a rule pack → print form for the typesetter, and a workbook that is filled in and sent back."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from prescarbon.report.faces.workbook import FIXED
 from prescarbon.report.views.rule_sheet import ANSWERS, COVER, HASH_LABEL, HINTS, RULE_LABEL, RulePack, RuleSheet
 
 LABELS_WIDTH, TEXT_WIDTH, LINE = 26, 96, 15
+NO_SHEET_NAME = re.compile(r"[\[\]:*?/\\']")  # signs that no name of a sheet may hold
 DECISIONS = ["approved", "rejected", "off"]
 HOW_TO = (
     "One sheet a rule. Read it, then fill in the yellow boxes at its end. A sheet that is left blank decides nothing.",
@@ -63,7 +65,7 @@ def write_rule_workbook(file: Path, pack: RulePack) -> None:
         }
         _write_cover(book.add_worksheet(COVER), pack, looks)
         for sheet in pack.sheets:
-            _Page(book.add_worksheet(sheet.rule_id[:31]), looks).write(sheet, pack)
+            _Page(book.add_worksheet(NO_SHEET_NAME.sub("_", sheet.rule_id)[:31]), looks).write(sheet, pack)
 
 
 def _write_cover(page: Any, pack: RulePack, looks: dict[str, Any]) -> None:
