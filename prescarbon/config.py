@@ -151,6 +151,11 @@ class Config:
         "Generic BNF code → share (0–1) dispensed as the large-can brand, taken as known in all months; empty takes reference/factors/brand-mix.csv.",
         make=dict,
     )
+    local: File | None = _key(
+        "Your local folder (`prescarbon local init` makes it): sign-off, overrides and lists laid over the shipped "
+        "reference; unset: local/ in the home of the store.",
+        None,
+    )
     formulary: File | None = _key(
         "Your formulary (CSV as reference/formulary/default.csv); empty takes the shipped one.", None
     )

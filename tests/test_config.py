@@ -113,6 +113,7 @@ WRONG = {
     "portal": ['"http://[bad"', '"opendata.nhsbsa.net"', '"ftp://x/y"', '"https://"', '"https://x:y/"', "5"],
     "brand_mix": ['"x"', '{"0301011R0AAAPAP" = nan}', '{"0301011R0AAAPAP" = true}', "[1]"],
     "formulary": ["5", '""', "true", '"a\\u0000b"'],
+    "local": ["5", '""', "true"],
     "excluded_products": ["5", "[]"],
     "campaigns": ["1.5", '" "'],
     "kpi_returns": ["5", "2026-01-01"],

@@ -1,6 +1,6 @@
 """One module a group of commands: parse, call, print."""
 
-from prescarbon.cli import definitions, measures, months, opportunities, reports
+from prescarbon.cli import definitions, local, measures, months, opportunities, reports, rules
 from prescarbon.cli.app import cli
 
-__all__ = ["cli", "definitions", "measures", "months", "opportunities", "reports"]
+__all__ = ["cli", "definitions", "local", "measures", "months", "opportunities", "reports", "rules"]

@@ -1,5 +1,6 @@
 """Commands that write reports, and explain a number of theirs."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from prescarbon.pipeline.scope import check_code
 @command(obeys=DATED)
 @click.option("--practice", metavar="CODE", help="This practice's pages alone, into the pack they belong to.")
 @click.option("--pcn", metavar="CODE", help="This PCN's pages and its practices' alone, into the pack they belong to.")
+@click.option(
+    "--drafts", is_flag=True, help="Also rules that nobody has signed, under a watermark: not to be passed on."
+)
 @click.option("--from", "manifest", type=FILE, help="Repeat the run of a manifest.json, to the byte.")
 @MONTH
 @OUT
@@ -28,6 +32,7 @@ def report(
     say: Say,
     practice: str | None,
     pcn: str | None,
+    drafts: bool,
     manifest: Path | None,
     month: date | None,
     as_json: bool,
@@ -39,12 +44,15 @@ def report(
     given = click.get_current_context().params
     if manifest and any(given[k] is not None for k in ("practice", "pcn", "month", "config_file", *DATED)):
         raise click.UsageError("--from takes every setting from the manifest: leave out the other options.")
+    if manifest and drafts:
+        raise click.UsageError("--from takes every setting from the manifest: leave out the other options.")
     if practice is not None and pcn is not None:
         raise click.UsageError("give --practice or --pcn, not both.")
 
     def progress(done: int, of: int) -> None:
         say.progress("pages", done, of)
 
+    config = replace(config, show_draft_rules=True) if drafts else config
     with say:
         pack = (
             repeat_report(manifest, config.home, config.out, progress=progress)

@@ -264,3 +264,43 @@ def matrix_lines(found: Mapping[str, Any]) -> str:
         for name in ("presentations", "pairs", "refused", "let through", "like for like")
     ]
     return "\n".join([*told, "refused by", *(f"{kind:>17}  {count:>9,}" for kind, count in found["by reason"].items())])
+
+
+def signed_lines(told: Mapping[str, Any]) -> str:
+    """What was taken of returned sheets."""
+    rows = [f"{d['rule_id']}: {d['decision']} by {d['body']} on {_day(d['date'])}" for d in told["signed"]]
+    return "\n".join([*rows, f"{len(rows)} decided, {told['blank']} left blank"])
+
+
+def standing_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """How each rule stands, and how many stand so."""
+    counts = {state: sum(r["state"] == state for r in rows) for state in dict.fromkeys(r["state"] for r in rows)}
+    return "\n".join([*map(_standing, rows), ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))])
+
+
+def _standing(row: dict[str, Any]) -> str:
+    signed = f" by {row['body']} on {_day(row['signed_on'])}" if row["signed_on"] else ""
+    why = f": {row['why']}" if row["why"] else ""
+    return f"{row['rule_id']:6}{row['state']}{signed}{why}; review due {_day(row['review_by'])}  {row['title']}"
+
+
+def change_of_rule_lines(rows: Sequence[dict[str, Any]]) -> str:
+    """Which keys of which rules are not what was decided on."""
+    if not rows:
+        return "Every rule that was decided on is as it was then."
+    told: list[str] = []
+    for row in rows:
+        told.append(f"{row['rule_id']} {row['title']}: {row['decision']} by {row['body']} on {_day(row['date'])}")
+        told += [f"  {c['key']}: {_value(c['old'])} → {_value(c['new'])}" for c in row["changes"]]
+        told += [f"  {row['why']}"] if row["why"] else []
+    return "\n".join(told)
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _day(value: date) -> str:
+    return f"{value.day} {value:%B %Y}"

@@ -9,6 +9,7 @@ import polars as pl
 
 from prescarbon.config import Config
 from prescarbon.manifest import RunManifest
+from prescarbon.model.opportunities.rules import is_none_signed
 from prescarbon.model.sums import known_sum
 from prescarbon.pack.figures import MONTHS_IN_TREND
 from prescarbon.pack.folder import MANIFEST, Pack, adding_to_folder, last_pack, read_manifest, replacing_folder
@@ -72,7 +73,9 @@ def write_report(
     if not is_whole:
         check_same_run(final, manifest)
     with replacing_folder(final) if is_whole else adding_to_folder(final) as draft:
-        faces = Faces(draft, manifest, views.findings.words, HtmlPages(manifest, views.findings.words), Typesetter())
+        words = views.findings.words
+        html = HtmlPages(manifest, words, is_none_signed=is_none_signed(evidence.reference.switches.rules))
+        faces = Faces(draft, manifest, words, html, Typesetter())
         if is_whole:
             _write_whole(views, faces, progress)
         else:
@@ -98,19 +101,25 @@ class Faces:
     def practice(self, page: PracticePage) -> None:
         """A practice's faces."""
         sheets = practice_sheets(page, self.words)
-        self._write(practice_address(page), self.html.practice(page), sheets, page.notes, PRACTICE_PAPER)
+        self._write(practice_address(page), self.html.practice(page), sheets, page, page.notes, PRACTICE_PAPER)
 
     def pcn(self, page: PcnPage) -> None:
         """A PCN's faces."""
-        self._write(pcn_address(page), self.html.pcn(page), pcn_sheets(page, self.words))
+        self._write(pcn_address(page), self.html.pcn(page), pcn_sheets(page, self.words), page)
 
     def ics(self, page: IcsPage) -> None:
         """The SRO's faces and the slide for the board."""
-        self._write(Path("ics.html"), self.html.ics(page), ics_sheets(page, self.words))
+        self._write(Path("ics.html"), self.html.ics(page), ics_sheets(page, self.words), page)
         write_slide(self.folder / "board.pptx", page, self.manifest, self.words)
 
     def _write(
-        self, address: Path, made: Page, sheets: Sequence[Sheet], notes: Sequence[str] = (), paper: int | None = None
+        self,
+        address: Path,
+        made: Page,
+        sheets: Sequence[Sheet],
+        view: PracticePage | PcnPage | IcsPage,
+        notes: Sequence[str] = (),
+        paper: int | None = None,
     ) -> None:
         """The PDF and the workbook stand in pdf/ and workbook/ under the page's name; the PDF may fill `paper` sheets."""
         page = self.folder / address
@@ -118,8 +127,9 @@ class Faces:
         page.write_text(made.html, "utf-8")
         for face in ("pdf", "workbook"):
             (self.folder / face / address.parent).mkdir(parents=True, exist_ok=True)
+        is_draft, is_synthetic = any(a.is_draft for a in view.actions), self.manifest.is_synthetic
         pdf = self.typesetter.pdf(
-            made.paper, is_synthetic=self.manifest.is_synthetic, sheets=paper, shorter=made.shorter
+            made.paper, is_synthetic=is_synthetic, sheets=paper, shorter=made.shorter, is_draft=is_draft
         )
         (self.folder / "pdf" / address.with_suffix(".pdf")).write_bytes(pdf)
         workbook = self.folder / "workbook" / address.with_suffix(".xlsx")

@@ -19,6 +19,7 @@ from prescarbon.pipeline.evidence import Evidence, gather
 from prescarbon.pipeline.memberships import check_level
 from prescarbon.pipeline.peers import Peers, find_peers
 from prescarbon.reference.local import read_actions_log
+from prescarbon.reference.local_folder import local_files
 from prescarbon.reference.reviews import reviews_of_products
 from prescarbon.tables.organisations import GROUP, LEVELS
 
@@ -145,12 +146,17 @@ def _options(evidence: Evidence, rank_by: str, *, include_off: bool, include_dra
     )
 
 
-def evaluate(config: Config, log: Path, *, last_month: date | None = None) -> list[dict[str, Any]]:
+def evaluate(config: Config, log: Path | None = None, *, last_month: date | None = None) -> list[dict[str, Any]]:
     """Before and after of every action in a log (CSV: practice, rule, start date, owner role), with comparators.
 
+    log  None takes actions.csv of the local folder
+
     Raises:
-        InputError: the log is wrong, or nothing is loaded.
+        InputError: the log is wrong or there is none, or nothing is loaded.
     """
+    log = log or local_files(config).actions
+    if log is None:
+        raise InputError("there is no log of actions.", remedy="Name one, or run `prescarbon local init`.")
     evidence = gather(config, last_month=last_month)
     switches = evidence.reference.switches
     peers = evidence.practices.lazy().select("practice_code", peer_group=pl.lit("all"))

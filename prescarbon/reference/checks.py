@@ -16,8 +16,19 @@ from prescarbon.reference.definitions import (
 )
 from prescarbon.reference.folder import DOCUMENTS, TABLES
 from prescarbon.reference.formulary import formulary_sheet
-from prescarbon.reference.local import CampaignRow, ExcludedRow, ReturnRow, SuccessorRow, circles, read_codes
+from prescarbon.reference.local import (
+    ActionRow,
+    CampaignRow,
+    ExcludedRow,
+    ReturnRow,
+    SuccessorRow,
+    circles,
+    read_codes,
+)
 from prescarbon.reference.measures import gather_measures
+from prescarbon.reference.overrides import OVERRIDES, override_faults
+from prescarbon.reference.rules import gather_rules
+from prescarbon.reference.signoff import SignoffRow, signoff_faults, today
 from prescarbon.reference.switches import gather_switches
 from prescarbon.reference.wording import gather_wording
 
@@ -67,6 +78,8 @@ def _local_faults(reference: Reference, known: list[Fault]) -> list[Fault]:
         (local.campaigns, CampaignRow),
         (local.kpi_returns, ReturnRow),
         (local.successors, SuccessorRow),
+        (local.actions, ActionRow),
+        (local.signoff, SignoffRow),
     )
     sheets = [files.sheet(file, model) for file, model in named if file]
     sheets += [formulary_sheet(files, local.formulary)] if local.formulary else []
@@ -74,8 +87,15 @@ def _local_faults(reference: Reference, known: list[Fault]) -> list[Fault]:
     faults = [fault for sheet in sheets for fault in sheet.faults]
     faults += [fault for file in local.code_lists for fault in read_codes(files, file)[1]]
     against: list[Proof] = []
+    if local.overrides:
+        document = files.document(local.overrides, OVERRIDES)
+        faults += document.faults
+        content = document.content or {}
+        against.append(lambda: override_faults(content, gather_rules(files)[0], document.name))
     for sheet in sheets:
-        if not sheet.faults and sheet.model is CampaignRow:
+        if not sheet.faults and sheet.model is SignoffRow:
+            against.append(partial(signoff_faults, sheet, today()))
+        if not sheet.faults and sheet.model in (CampaignRow, ActionRow):
             against.append(partial(reference.unknown_rules, sheet))
         if not sheet.faults and sheet.model is ReturnRow:
             against.append(partial(reference.unknown_kpis, sheet))

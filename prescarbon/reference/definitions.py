@@ -1,7 +1,7 @@
 """Reference: every definition of a run, each file read once and typed; a wrong one is refused with all its faults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from prescarbon.errors import DefinitionError, Fault, InputError, refuse
 from prescarbon.model.measures.definition import Measure
 from prescarbon.model.opportunities.doses import DoseBook
 from prescarbon.model.opportunities.pairs import EXCLUDED_SCHEMA
+from prescarbon.model.opportunities.rules import SwitchRule
 from prescarbon.reference import factors as factors_
 from prescarbon.reference import spend as spend_
 from prescarbon.reference.cells import schema_of
-from prescarbon.reference.doses import dose_book_of
+from prescarbon.reference.content import content_of, dose_facts, licence_facts
+from prescarbon.reference.doses import dose_book_of, facts_by_code
 from prescarbon.reference.error_parts import ambiguous_names, parts_of
 from prescarbon.reference.factor_rows import Bands, OwnSetRow, PublishedRow
 from prescarbon.reference.files import find_reference
@@ -31,7 +33,9 @@ from prescarbon.reference.local import (
     unknown_cells,
     unknown_rules,
 )
+from prescarbon.reference.local_folder import local_files
 from prescarbon.reference.measures import read_measures
+from prescarbon.reference.overrides import OverridePart, read_overrides, with_overrides
 from prescarbon.reference.places import Place, blmk_of, places_of
 from prescarbon.reference.products import (
     products_of,
@@ -40,6 +44,7 @@ from prescarbon.reference.products import (
 from prescarbon.reference.rules import REMEDY as SWITCHES_REMEDY
 from prescarbon.reference.rules import gather_rules
 from prescarbon.reference.sheets import REMEDY, Sheet, rows_of
+from prescarbon.reference.signoff import Decision, lay_over, read_decisions
 from prescarbon.reference.sources import Correction, Source, sources_of
 from prescarbon.reference.switches import Switches, read_switches
 from prescarbon.reference.wording import Wording, read_wording
@@ -81,7 +86,11 @@ class Reference(Folder):
 
     @cached_property
     def switches(self) -> Switches:
-        """Rules, guards and the formulary (the user's own where one is named)."""
+        """Rules, guards and the formulary, with what the local folder lays over them: overrides and signatures."""
+        return replace(self._switches, rules=lay_over(self._rules, self.contents, self.decisions))
+
+    @cached_property
+    def _switches(self) -> Switches:
         return read_switches(self.files, self.local.formulary)
 
     @cached_property
@@ -90,6 +99,29 @@ class Reference(Folder):
         warming = [(gas, value) for (gas, basis), value in sorted(self.gwp100.items()) if basis == NEWEST_BASIS]
         gases = pl.LazyFrame(warming, schema={"propellant": pl.String, "gwp100": pl.Float64}, orient="row")
         return dose_book_of(self.files, gases)
+
+    @cached_property
+    def _rules(self) -> tuple[SwitchRule, ...]:
+        """With the overrides, before anyone signs."""
+        return with_overrides(self._switches.rules, self.overrides)
+
+    @cached_property
+    def overrides(self) -> Mapping[str, OverridePart]:
+        """rule_id → what the local folder decides about it; nothing without a file."""
+        return read_overrides(self.files, self.local.overrides, self._switches.rules)
+
+    @cached_property
+    def contents(self) -> Mapping[str, Mapping[str, object]]:
+        """rule_id → what a signer sees of the rule as it is now (content.content_of)."""
+        listed = self._switches.formulary.collect()
+        facts = facts_by_code(self.files)
+        told = {rule.id: {**licence_facts(rule, listed), **dose_facts(rule, facts)} for rule in self._rules}
+        return {rule.id: content_of(rule, told[rule.id]) for rule in self._rules}
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The rows of signoff.csv: all that was decided, in order; also on rules that are no more."""
+        return read_decisions(self.files, self.local.signoff)
 
     @cached_property
     def targets(self) -> pl.LazyFrame:
@@ -322,10 +354,7 @@ def reference_of(config: Config) -> Reference:
 
 def unchecked_reference(config: Config) -> Reference:
     """The same, whatever the configuration names in it."""
-    lists = tuple(Path(entry.removeprefix("file:")) for entry in config.scope if entry.startswith("file:"))
-    own = (config.formulary, config.excluded_products, config.campaigns, config.kpi_returns, config.successors)
-    local = LocalFiles(*own, lists)
-    return read_reference(config.reference, imported_sets(config.home), local)
+    return read_reference(config.reference, imported_sets(config.home), local_files(config))
 
 
 def unknown_shares(config: Config, reference: Reference) -> list[Fault]:

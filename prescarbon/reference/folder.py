@@ -87,10 +87,11 @@ class Folder:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of every file's name and bytes below the folder, in order, and of every imported factor set."""
+        """Hash of every file's name and bytes below the folder, in order, of what is laid over, and every imported set."""
         digest = hashlib.sha256()
         inside = [(str(f.relative_to(self.root)), f) for f in self.root.rglob("*") if f.is_file()]
-        for name, file in sorted(inside) + [(f.name, f) for f in self.imported]:
+        own = [(f.name, f) for f in (*self.imported, *self.local.laid_over)]
+        for name, file in sorted(inside) + own:
             try:
                 digest.update(name.encode() + b"\0" + self.files.bytes_of(file))
             except OSError as error:

@@ -73,7 +73,11 @@ class ActionRow(Row):
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """The user's own files about switches, KPIs and practices; None where there is none. Lists of codes: what the scope names."""
+    """The user's own files about switches, KPIs and practices; None where there is none.
+
+    code_lists  what the scope names
+    signoff, overrides, actions  of the local folder alone
+    """
 
     formulary: Path | None = None
     excluded_products: Path | None = None
@@ -81,13 +85,21 @@ class LocalFiles:
     kpi_returns: Path | None = None
     successors: Path | None = None
     code_lists: tuple[Path, ...] = ()
+    signoff: Path | None = None
+    overrides: Path | None = None
+    actions: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Those that the user names."""
-        own = (self.formulary, self.excluded_products, self.campaigns, self.kpi_returns, self.successors)
-        named = (*own, *self.code_lists)
-        return tuple(file for file in named if file is not None)
+        own = (*self.laid_over, self.kpi_returns, *self.code_lists)
+        return tuple(file for file in own if file is not None)
+
+    @property
+    def laid_over(self) -> tuple[Path, ...]:
+        """Those that change the shipped definitions: part of the reference data of a run."""
+        own = (self.formulary, self.excluded_products, self.campaigns, self.successors, self.overrides, self.signoff)
+        return tuple(file for file in own if file is not None)
 
 
 def unknown_cells(sheet: Sheet, column: str, known: Collection[str], reason: str) -> list[Fault]:

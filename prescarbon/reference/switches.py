@@ -11,7 +11,7 @@ from prescarbon.errors import DefinitionError, Fault, refuse
 from prescarbon.model.opportunities.rules import Guard, SwitchRule
 from prescarbon.reference.doses import bands_of, dose_sheet_faults, facts_by_code
 from prescarbon.reference.files import Files
-from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of
+from prescarbon.reference.formulary import formulary_of, formulary_sheet, licences_of, on_formulary
 from prescarbon.reference.rule_doses import Bands, Facts, dose_contradictions
 from prescarbon.reference.rule_keys import GuardsPart
 from prescarbon.reference.rules import REMEDY, gather_rules, guard_of
@@ -37,12 +37,12 @@ def gather_switches(files: Files, formulary: Path | None = None) -> tuple[Switch
     rules, faults = gather_rules(files)
     document = files.document(files.root / "switches" / "guards.toml", GuardsPart)
     guards = tuple(guard_of(part) for part in document.content.guard) if document.content else ()
-    listed = formulary_sheet(files, formulary)
-    faults += document.faults + (() if formulary else listed.faults)
+    sheet = formulary_sheet(files, formulary)
+    faults += document.faults + (() if formulary else sheet.faults)
     faults += dose_sheet_faults(files)
     if not faults:
         faults += over_rules(rules, facts_by_code(files), bands_of(files), licences_of(formulary_of(files, formulary)))
-    return Switches(rules, guards, listed.rows.lazy()), faults
+    return Switches(rules, guards, on_formulary(sheet.rows)), faults
 
 
 def read_switches(files: Files, formulary: Path | None = None) -> Switches:

@@ -27,6 +27,7 @@ TAKEN = {
     "fetch": {"scope"},
     "import": set(),
     "kpis": FIGURES,
+    "local init": set(),
     "measures import-published": set(),
     "measures list": set(),
     "measures reconcile": set(),  # a published value is of every practice, by published factors
@@ -40,6 +41,10 @@ TAKEN = {
     "rejects": set(),
     "report": FIGURES | {"as_of"},
     "rules codes": set(),
+    "rules diff": set(),
+    "rules pack": FIGURES,
+    "rules sign": set(),
+    "rules status": set(),
     "run": FIGURES | {"as_of"},
     "trend": FIGURES,
     "verify": set(),

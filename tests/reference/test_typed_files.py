@@ -29,6 +29,7 @@ from prescarbon.reference.local import ActionRow, CampaignRow, ExcludedRow, Retu
 from prescarbon.reference.measure_keys import CodeListRow, MeasurePart
 from prescarbon.reference.rule_keys import GuardsPart, RulePart
 from prescarbon.reference.sheets import read_sheet
+from prescarbon.reference.signoff import SignoffRow
 
 ROOT = find_reference()
 PARTS = (
@@ -50,6 +51,18 @@ OWN_ROWS: dict[type[Row], dict[str, str]] = {
     OwnSetRow: {
         "key": "0301011R0BEAIAP", "product_name": "Ventolin", "kg_co2e": "20", "scope": "life", "gwp_basis": "AR6",
         "source_id": "mine", "kg_low": "18", "kg_high": "22",
+    },
+    SignoffRow: {
+        "rule_id": "BR01", "content_hash": "0123456789abcdef", "decision": "approved", "author_role": "pharmacist",
+        "approver_role": "respiratory lead", "body": "Prescribing committee", "minute": "5/26", "date": "2026-10-05",
+        "review_by": "2027-10-05", "note": "as read",
+    },
+    FormularyRow: {
+        "bnf_code": "0301011R0BWAABZ", "product_name": "Salamol", "on_from": "2026-01-01", "on_to": "9999-12-31",
+        "licensed_from_age": "4", "licence_note": "", "pack_price_gbp": "1.46", "price_date": "2026-07-01",
+        "price_source_url": "https://a.example", "source_url": "https://a.example", "review_by": "2027-01-01",
+        "status": "on", "indication": "asthma", "is_mart": "false", "is_air": "false", "smpc_read": "2026-09-01",
+        "supply_checked": "2026-09-01",
     },
 }  # fmt: skip
 FILES: dict[str, tuple[Path, type[Row]]] = {
@@ -119,7 +132,7 @@ def test_a_missing_an_odd_and_a_doubled_column_are_named_and_an_empty_file_too(m
 
 MAY_BE_EMPTY = {
     *("NotInhalerRow", "WithoutFactorRow", "CodeChangeRow", "BrandMixRow"),
-    *("ExcludedRow", "CampaignRow", "ReturnRow", "SuccessorRow", "ActionRow"),
+    *("ExcludedRow", "CampaignRow", "ReturnRow", "SuccessorRow", "ActionRow", "SignoffRow"),
 }
 
 
@@ -553,7 +566,7 @@ def test_an_own_file_may_name_only_what_there_is(tmp_path, key, model, column, v
 
 
 def test_a_formulary_of_ones_own_is_held_against_the_rules(tmp_path):
-    rows = good_rows(FormularyRow)
+    rows = list(csv.DictReader((ROOT / "formulary" / "default.csv").read_text("utf-8").splitlines()))
     target = next(row for row in rows if row["bnf_code"] == "0301011R0BIAFAP")
     file = tmp_path / "own.csv"
     file.write_bytes(written([row | {"licensed_from_age": "40"} if row is target else row for row in rows]))

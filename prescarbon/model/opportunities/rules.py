@@ -217,6 +217,11 @@ def standing_table(rules: Sequence[SwitchRule], on: date) -> pl.LazyFrame:
     )
 
 
+def is_none_signed(rules: Sequence[SwitchRule]) -> bool:
+    """True where no rule bears a signature, also none that is to be reviewed by now."""
+    return not any(rule.signature for rule in rules)
+
+
 def split_pattern(code: str) -> tuple[str, str]:
     """Prefix and suffix of a code, a prefix, or a pattern like 0407010F0%AC (% stands for anything)."""
     prefix, _, suffix = code.partition("%")

@@ -127,10 +127,11 @@ class Drawings:
 
 @dataclass(frozen=True)
 class HtmlPages:
-    """The pages of one run: they share its manifest and its wording."""
+    """The pages of one run: they share its manifest, its wording, and whether no rule of it is signed."""
 
     manifest: RunManifest
     words: Wording
+    is_none_signed: bool = False
 
     def practice(self, page: PracticePage) -> Page:
         """The practice page."""
@@ -172,7 +173,9 @@ class HtmlPages:
         return Page(screen, first, tuple(shorter))
 
     def _text(self, template: str, calls: Mapping[str, Callable[..., Markup]], **values: Any) -> str:
-        return ENVIRONMENT.get_template(template).render(manifest=self.manifest, words=self.words, **calls, **values)
+        return ENVIRONMENT.get_template(template).render(
+            manifest=self.manifest, words=self.words, is_none_signed=self.is_none_signed, **calls, **values
+        )
 
 
 def _faces(kind: str, code: str) -> dict[str, str]:

@@ -66,7 +66,12 @@ class Node:
     @property
     def is_printed(self) -> bool:
         """What the print style sheet shows: closed details and on-screen helps are left out."""
-        return self.tag not in NOT_PRINTED | {"details"} and not self.classes & {"noprint", "skip", "synthetic"}
+        return self.tag not in NOT_PRINTED | {"details"} and not self.classes & {
+            "noprint",
+            "skip",
+            "synthetic",
+            "unsigned",
+        }
 
     def find(self, tag: str) -> "Iterator[Node]":
         """Every element of a tag, in order."""
@@ -119,11 +124,17 @@ class PageReader(HTMLParser):
             self._open[-1].kids.append(ISOLATE.format(text) if inside else text)
 
 
-def _given(page: PrintPage, size: float, *, is_synthetic: bool) -> dict[str, Any]:
+def _given(page: PrintPage, size: float, *, is_synthetic: bool, is_draft: bool) -> dict[str, Any]:
     """What the template is told of a page."""
     root = PageReader(page.html, page.pictures).root
     title, body = next(root.find("title")), next(root.find("body"))
-    return {"title": "".join(map(str, title.kids)), "is_synthetic": is_synthetic, "body": body.plain(), "size": size}
+    return {
+        "title": "".join(map(str, title.kids)),
+        "is_synthetic": is_synthetic,
+        "is_draft": is_draft,
+        "body": body.plain(),
+        "size": size,
+    }
 
 
 class Typesetter:
@@ -138,16 +149,26 @@ class Typesetter:
         self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
 
     def pdf(
-        self, page: PrintPage, *, is_synthetic: bool, sheets: int | None = None, shorter: Sequence[PrintPage] = ()
+        self,
+        page: PrintPage,
+        *,
+        is_synthetic: bool,
+        sheets: int | None = None,
+        letters: Sequence[float] | None = None,
+        shorter: Sequence[PrintPage] = (),
+        is_draft: bool = False,
     ) -> bytes:
         """A page as PDF/UA-1 on A4: tagged, titled, its pictures described; the same page gives the same bytes.
 
-        sheets   how many it may fill: it has as many whole lines as that allows, in letters as large as it allows
-        shorter  the page with fewer lines, longest first
+        sheets    how many it may fill: it has as many whole lines as that allows, in letters as large as it allows
+        letters   their sizes in points, the largest first; None takes those of a page
+        shorter   the page with fewer lines, longest first
+        is_draft  it shows what nobody has signed: DRAFT lies under every sheet
         """
-        pages = (page, *shorter)
-        for each, size in (*((p, size) for p in pages for size in LETTERS_PT), (pages[-1], LEAST_PT)):
-            made = self._typeset(_given(each, size, is_synthetic=is_synthetic))
+        pages, sizes = (page, *shorter), letters or LETTERS_PT
+        least = () if letters else ((pages[-1], LEAST_PT),)
+        for each, size in (*((p, size) for p in pages for size in sizes), *least):
+            made = self._typeset(_given(each, size, is_synthetic=is_synthetic, is_draft=is_draft))
             if sheets is None or made.count(SHEET) <= sheets:
                 break
         return made
