@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from prescarbon.cli import files, text
-from prescarbon.cli.app import FIGURES, FILE, FOLDER, JSON, TO, Commands, Say, cli, command
+from prescarbon.cli.app import DATED, FILE, FOLDER, JSON, TO, Commands, Say, cli, command
 from prescarbon.config import Config
 from prescarbon.pack.rule_sheets import write_rule_pack
 from prescarbon.pipeline import switching
@@ -61,7 +61,7 @@ def rules_codes(config: Config, say: Say, rule: str, to: Path | None, as_json: b
         say.answer(codes.to_dicts(), lambda: text.code_lines(codes.to_dicts()), as_json=as_json)
 
 
-@command(rules, "pack", obeys=FIGURES)
+@command(rules, "pack", obeys=DATED)
 @click.option("--to", "folder", type=FOLDER, default=Path(), help="Folder for rules.pdf and rules.xlsx; default here.")
 @click.option(
     "--rule", "only", multiple=True, metavar="ID", help="This rule alone, also one that is off; may be repeated."
@@ -88,7 +88,7 @@ def rules_sign(config: Config, say: Say, file: Path, as_json: bool) -> None:
     say.answer(told, lambda: text.signed_lines(told), as_json=as_json)
 
 
-@command(rules, "status")
+@command(rules, "status", obeys=["as_of"])
 @JSON
 def rules_status(config: Config, say: Say, as_json: bool) -> None:
     """List each rule: signed by whom and to be reviewed when, draft and why, off and why, or not to be had."""

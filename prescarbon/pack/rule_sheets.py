@@ -14,7 +14,6 @@ from prescarbon.pipeline.evidence import gather
 from prescarbon.pipeline.opportunities import at_level, prepare
 from prescarbon.pipeline.rule_standing import supply_words
 from prescarbon.reference.definitions import Reference, reference_of
-from prescarbon.reference.signoff import today
 from prescarbon.report.faces.pdf import Typesetter
 from prescarbon.report.faces.rule_sheets import print_form, write_rule_workbook
 from prescarbon.report.views.rule_sheet import RulePack
@@ -61,7 +60,7 @@ def rule_pack(config: Config, only: Collection[str] = ()) -> RulePack:
         raise InputError(f"there is no rule {', '.join(odd)}.", remedy="`prescarbon rules status` lists them.")
     chosen = [rules[rule_id] for rule_id in dict.fromkeys(only)] if only else [r for r in rules.values() if r.is_on]
     figures = local_figures(config, reference)
-    blocked = supply_words(reference, today())
+    blocked = supply_words(reference, config.as_of)
     names = product_names(reference, chosen)
     sheets = tuple(sheet_of(rule, reference, names, figures, blocked.get(rule.id)) for rule in chosen)
     return RulePack(sheets, figures.words if figures else NO_MONTHS, bool(figures and figures.is_synthetic))

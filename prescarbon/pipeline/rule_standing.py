@@ -14,7 +14,7 @@ from prescarbon.model.opportunities.rules import NEEDS_TARGET, SwitchRule
 from prescarbon.reference.content import SHOWN_DIGITS, hash_of_content
 from prescarbon.reference.definitions import Reference, reference_of
 from prescarbon.reference.local_folder import SIGNED, local_folder
-from prescarbon.reference.signoff import day, standing_decisions, today
+from prescarbon.reference.signoff import day, standing_decisions
 
 
 def rule_standings(config: Config) -> list[dict[str, Any]]:
@@ -23,7 +23,7 @@ def rule_standings(config: Config) -> list[dict[str, Any]]:
     Raises:
         InputError: a file of the local folder is wrong.
     """
-    reference, on = reference_of(config), today()
+    reference, on = reference_of(config), config.as_of
     blocked = supply_words(reference, on)
     rows = [_standing(rule, reference, blocked.get(rule.id), on) for rule in reference.switches.rules]
     gone = standing_decisions([d for d in reference.decisions if d.rule_id not in reference.contents])

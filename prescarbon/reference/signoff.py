@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 
+from prescarbon import config
 from prescarbon.errors import Fault, InputError, refuse
 from prescarbon.model.opportunities.rules import Signature, SwitchRule
 from prescarbon.model.text import CONTROL
@@ -93,7 +94,7 @@ class Decision:
 
 def today() -> date:
     """The day after which nothing can have been decided."""
-    return datetime.now(UTC).date()
+    return config.today()
 
 
 def read_decisions(files: Files, file: Path | None) -> tuple[Decision, ...]:
