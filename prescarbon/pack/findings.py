@@ -26,7 +26,16 @@ from prescarbon.pipeline.series import (
 )
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.safety import codes_name
-from prescarbon.report.views.action import Action, Code, HandOver, Together, action_from, together_from
+from prescarbon.report.views.action import (
+    Action,
+    Code,
+    HandOver,
+    Question,
+    Together,
+    action_from,
+    question_from,
+    together_from,
+)
 from prescarbon.report.views.footing import Footing, footing_from
 from prescarbon.report.views.numbers import Interval, number
 from prescarbon.report.views.parts import (
@@ -47,6 +56,7 @@ class Told:
     """What stands beside the figures of one organisation on its page."""
 
     actions: tuple[Action, ...]
+    questions: tuple[Question, ...]
     drafts_held_back: int
     together: Together | None
     change: Change | None
@@ -77,6 +87,7 @@ class Findings:
         holders = self._holders(members) if members else {}
         return Told(
             actions=tuple(action_from(r, holders.get(r["rule_id"], ()), self._handed(r)) for r in rows[:ACTIONS_SHOWN]),
+            questions=self._questions[level].get(code, ()),
             drafts_held_back=count[code] - len(rows),
             together=self._together.get((level, code)),
             change=self._changes.get((level, code)),
@@ -162,6 +173,18 @@ class Findings:
                 own.setdefault(row["organisation_code"], []).append(row)
             ranked[level] = own, Counter(_ranked_rows(every or found)["organisation_code"])
         return ranked
+
+    @cached_property
+    def _questions(self) -> dict[str, dict[str, tuple[Question, ...]]]:
+        """Level → organisation → the lines that make no carbon claim, in the rules' own order."""
+        order = [rule.id for rule in self.evidence.reference.switches.rules]
+        asked: dict[str, dict[str, tuple[Question, ...]]] = {}
+        for level, (found, _) in self._found.items():
+            own: dict[str, list[Question]] = {}
+            for row in found.lines.filter(pl.col("gate") == "shown").to_dicts():
+                own.setdefault(row["organisation_code"], []).append(question_from(row))
+            asked[level] = {c: tuple(sorted(qs, key=lambda q: order.index(q.rule_id))) for c, qs in own.items()}
+        return asked
 
     @cached_property
     def code_lists(self) -> Mapping[str, pl.DataFrame]:

@@ -37,6 +37,7 @@ def ics_page(findings: Findings, pages: Sequence[PracticePage], pcns: Sequence[P
         places=tuple(place_rows(findings, pages)),
         pcns=tuple(pcn_rows(findings, pcns)),
         actions=told.actions,
+        questions=told.questions,
         drafts_held_back=told.drafts_held_back,
         together=told.together,
         peers_words=told.peers_words,

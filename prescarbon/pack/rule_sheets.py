@@ -62,7 +62,7 @@ def rule_pack(config: Config, only: Collection[str] = ()) -> RulePack:
     figures = local_figures(config, reference)
     blocked = supply_words(reference, config.as_of)
     names = product_names(reference, chosen)
-    sheets = tuple(sheet_of(rule, reference, names, figures, blocked.get(rule.id)) for rule in chosen)
+    sheets = tuple(sheet_of(rule, reference, names, figures, blocked.get(rule.id), config.as_of) for rule in chosen)
     return RulePack(sheets, figures.words if figures else NO_MONTHS, bool(figures and figures.is_synthetic))
 
 

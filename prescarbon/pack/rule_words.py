@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from prescarbon.model.opportunities.doses import with_regimen
 from prescarbon.model.opportunities.pairs import hand_over
 from prescarbon.model.opportunities.rules import NEEDS_TARGET, SwitchRule
 from prescarbon.reference.content import hash_of_content
 from prescarbon.reference.definitions import Reference
-from prescarbon.reference.signoff import day, today
+from prescarbon.reference.signoff import day
 from prescarbon.report.views.numbers import cost_change, number, pounds
 from prescarbon.report.views.rule_sheet import Fact, RuleSheet, Target
 
@@ -49,12 +50,14 @@ def sheet_of(
     names: Mapping[str, Mapping[str, str]],
     figures: LocalFigures | None,
     blocked: str | None,
+    on: date,
 ) -> RuleSheet:
     """All that a signer reads of a rule.
 
     names    what `product_names` returns
     figures  None where no month is loaded
     blocked  why none of its targets can be had
+    on       the day formulary, supply and signatures are read
     """
     to_names = names.get(f"{rule.id} to", {})
     about = [
@@ -84,11 +87,11 @@ def sheet_of(
     return RuleSheet(
         rule_id=rule.id,
         title=rule.title,
-        standing=_standing(rule),
+        standing=_standing(rule, on),
         content_hash=hash_of_content(reference.contents[rule.id]),
         about=_filled(about),
-        doses=_doses(rule, to_names),
-        targets=tuple(_target(code, name, reference) for code, name in _in_order(rule, to_names)),
+        doses=_doses(rule, to_names, reference),
+        targets=tuple(_target(code, name, reference, on) for code, name in _in_order(rule, to_names)),
         who=_filled(who),
         rests_on=_filled(rests_on),
     )
@@ -98,10 +101,10 @@ def _filled(facts: Sequence[Fact]) -> tuple[Fact, ...]:
     return tuple(fact for fact in facts if fact.lines)
 
 
-def _standing(rule: SwitchRule) -> str:
+def _standing(rule: SwitchRule, on: date) -> str:
     if not rule.is_on:
         return f"off: {rule.off_because or 'as it is shipped'}"
-    why = rule.why_draft(today())
+    why = rule.why_draft(on)
     if why or rule.signature is None:
         return f"draft: {why}"
     return f"signed by {rule.signature.body} on {day(rule.signature.signed_on)}, review {day(rule.signature.review_by)}"
@@ -123,14 +126,14 @@ def _in_order(rule: SwitchRule, names: Mapping[str, str]) -> list[tuple[str, str
     ]
 
 
-def _target(code: str, name: str, reference: Reference) -> Target:
-    on = today()
+def _target(code: str, name: str, reference: Reference, on: date) -> Target:
     rows = reference.switches.formulary.filter(pl.col("bnf_code") == code).sort("on_from").collect().to_dicts()
     row = next((r for r in rows if r["on_from"] <= on <= r["on_to"]), None)
     off = reference.excluded.filter((pl.col("bnf_code") == code) & pl.lit(on).is_between("off_from", "off_to"))
     reasons = [f"off until {day(r['off_to'])}: {r['reason'] or 'no reason given'}" for r in off.collect().to_dicts()]
     standing = "; ".join([f"on, review {day(row['review_by'])}" if row else "not on the formulary", *reasons])
-    return Target(name, code, standing, _licence(row), _price(code, row, reference))
+    read = reference.doses.facts.filter(pl.col("bnf_code") == code).select("licence").collect()["licence"].to_list()
+    return Target(name, code, standing, "; ".join([*read, _licence(row)]), _price(code, row, reference))
 
 
 def _licence(row: Mapping[str, Any] | None) -> str:
@@ -157,16 +160,39 @@ def _dated(price: Decimal, on: date | None) -> str:
     return f"{pounds(price)} a pack, {f'{on:%B %Y}' if on else 'no date'}"
 
 
-def _doses(rule: SwitchRule, to_names: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+def _doses(rule: SwitchRule, to_names: Mapping[str, str], reference: Reference) -> tuple[tuple[str, str, str], ...]:
     rows = [
         ("Product", rule.from_words, rule.to_words or "; ".join(to_names.values()) or "none"),
         ("Taken", taken(rule.from_puffs, rule.from_times), taken(rule.to_puffs, rule.to_times)),
     ]
+    held = micrograms(rule, reference)
+    if held:
+        rows.append(("Micrograms", *held))
     if rule.ratio is not None:
         rows.append((f"Number of {rule.unit_name}", "1", f"{rule.ratio:g}"))
     if "not applicable" not in (rule.category_from, rule.category_to):
         rows.append(("Dose category", rule.category_from, rule.category_to))
     return tuple(rows)
+
+
+def micrograms(rule: SwitchRule, reference: Reference) -> tuple[str, str] | None:
+    """The dose before and after as the pages say it, of every pair of products; None where nothing inhaled changes."""
+    pairs = [*rule.to_pairs.items()] or [(a, b) for a in rule.from_codes for b in rule.to_codes]
+    regimen = {name: getattr(rule, name) for name in ("from_puffs", "from_times", "to_puffs", "to_times")}
+    if not pairs or rule.from_puffs is None:
+        return None
+    newest = reference.products.sort("valid_from").unique("bnf_code", keep="last")
+    devices = newest.select("bnf_code", device=pl.col("device_type").cast(pl.String))
+    asked = pl.LazyFrame(pairs, schema=["from_code", "to_code"], orient="row").with_columns(
+        ratio=pl.lit(None, pl.Float64), **{name: pl.lit(value, pl.Float64) for name, value in regimen.items()}
+    )
+    for side in ("from", "to"):
+        asked = asked.join(
+            devices.rename({"bnf_code": f"{side}_code", "device": f"{side}_device"}), on=f"{side}_code", how="left"
+        )
+    told = with_regimen(asked, reference.doses.facts).select("dose_from", "dose_to").collect()
+    before, after = ("; ".join(told[c].drop_nulls().unique().sort()) or "not known" for c in told.columns)
+    return before, after
 
 
 def taken(puffs: float | None, times: float | None) -> str:

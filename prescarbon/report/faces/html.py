@@ -24,7 +24,7 @@ from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import nic_words
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import PracticePage
-from prescarbon.report.views.safety import attended_of, blocks_of
+from prescarbon.report.views.safety import attended_of, blocks_of, question_of, status_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def _environment() -> jinja2.Environment:
     env.filters["nic_words"] = nic_words
     env.filters["blocks"] = blocks_of
     env.filters["attended"] = attended_of
+    env.filters["asked"] = question_of
+    env.filters["status"] = status_of
     env.filters["fill"] = lambda sentence, **values: sentence.format(**values)
     return env
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from prescarbon.reference.wording import Wording
 from prescarbon.report.faces.workbook import Sheet
-from prescarbon.report.views.action import Action
+from prescarbon.report.views.action import Action, Question
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.ics import GroupRow, IcsPage
 from prescarbon.report.views.numbers import Interval, months
 from prescarbon.report.views.parts import Change, Series
 from prescarbon.report.views.pcn import PcnPage
 from prescarbon.report.views.practice import Hotspot, PracticePage
-from prescarbon.report.views.safety import block_of
+from prescarbon.report.views.safety import block_of, status_of
 
 KG = [("kg CO2e", "kg"), ("low", "kg"), ("high", "kg")]
 NUMBER = [("value", "number"), ("low", "number"), ("high", "number")]
@@ -54,6 +54,7 @@ def practice_sheets(page: PracticePage, words: Wording) -> list[Sheet]:
             [words["beside"]["england"]],
         ),
         _action_sheet(page.actions, words),
+        _question_sheet(page.questions, words),
         _change_sheet(page.change, words),
         _series_sheet([Series("", "kg CO2e", "an inhaler", page.signals)]),
         _hotspot_sheet("Inhalers", page.inhaler_hotspots),
@@ -97,6 +98,7 @@ def pcn_sheets(page: PcnPage, words: Wording) -> list[Sheet]:
             [f"{page.pcn_name} ({page.pcn_code})", words["page"]["no_ranking"]],
         ),
         _action_sheet(page.actions, words),
+        _question_sheet(page.questions, words),
         _change_sheet(page.change, words),
         _series_sheet([Series("", "kg CO2e", "an inhaler", page.signals)]),
         _footing_sheet(page.footing, words),
@@ -135,6 +137,7 @@ def ics_sheets(page: IcsPage, words: Wording) -> list[Sheet]:
         _series_sheet(page.series),
         _change_sheet(page.change, words),
         _action_sheet(page.actions, words),
+        _question_sheet(page.questions, words),
         _group_sheet("Places", page.places, words["ics"]["places"]),
         _group_sheet("PCNs", page.pcns, words["page"]["no_ranking"]),
         Sheet(
@@ -223,6 +226,22 @@ def _action_row(a: Action, words: Mapping[str, Any]) -> Sequence[Any]:
         a.price_date, a.commitment, ", ".join(a.holders), a.from_codes, a.to_codes,
         a.hand_over and a.hand_over.search, a.caveats,
     )  # fmt: skip
+
+
+def _question_sheet(questions: Sequence[Question], words: Wording) -> Sheet:
+    columns = [
+        ("What to ask", "text"), ("status", "text"), ("items", "count"), ("units", "count"), ("unit", "word"),
+        ("asked for instead", "text"), ("of these here", "count"), ("not for", "long"), ("check", "long"),
+        ("evidence", "long"), ("its address", "text"), ("caveats", "long"),
+    ]  # fmt: skip
+    rows = [
+        (
+            q.title, status_of(q, words["actions"]), q.items, q.units, q.unit_name, q.to_words, q.asked_for,
+            "; ".join(q.not_for), "; ".join(q.checks), q.evidence, q.evidence_url, q.caveats,
+        )
+        for q in questions
+    ]  # fmt: skip
+    return Sheet("Worth asking", columns, rows, [words["actions"]["questions"]])
 
 
 def _change_sheet(change: Change | None, words: Wording) -> Sheet:

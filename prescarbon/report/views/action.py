@@ -112,6 +112,45 @@ def parts_of(joined: str | None) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A line that makes no carbon claim: what to ask, and how much of it is here.
+
+    asked_for  units of what the rule asks for instead that are prescribed here already
+    """
+
+    rule_id: str
+    title: str
+    items: int
+    units: float
+    unit_name: str
+    to_words: str | None
+    asked_for: float | None
+    not_for: tuple[str, ...]
+    checks: tuple[str, ...]
+    caveats: str
+    evidence: str
+    evidence_url: str
+    is_draft: bool
+    why_draft: str | None
+    signed_by: str | None
+    signed_on: date | None
+    review_by: date | None
+
+
+def question_from(row: Mapping[str, Any]) -> Question:
+    """A row of table OPPORTUNITIES that is shown without a rank as what a page shows."""
+    same = ("rule_id", "title", "items", "units", "unit_name", "to_words", "caveats", "evidence", "evidence_url")
+    standing = ("is_draft", "why_draft", "signed_by", "signed_on", "review_by")
+    told: dict[str, Any] = {name: row[name] for name in (*same, *standing)}
+    return Question(
+        **told,
+        asked_for=row["target_units"],
+        not_for=parts_of(row["not_for"]),
+        checks=parts_of(row["checks"]),
+    )
+
+
+@dataclass(frozen=True)
 class Together:
     """All lines of an organisation, each unit counted once: what the lines above may not be added up to."""
 

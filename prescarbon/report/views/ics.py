@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from prescarbon.model.period import Period
-from prescarbon.report.views.action import Action, Together
+from prescarbon.report.views.action import Action, Question, Together
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Change, Series
@@ -54,6 +54,7 @@ class IcsPage:
     coverage: tuple[Mapping[str, Any], ...]
     months: tuple[Mapping[str, Any], ...]
     published: tuple[Mapping[str, Any], ...] = ()
+    questions: tuple[Question, ...] = ()
     together: Together | None = None
     other_items_unknown: int = 0
     peers_words: str | None = None

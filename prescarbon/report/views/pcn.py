@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from prescarbon.model.period import Period
-from prescarbon.report.views.action import Action, Together
+from prescarbon.report.views.action import Action, Question, Together
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.parts import Change, SignalPoint
 from prescarbon.report.views.practice import PracticePage
@@ -31,6 +31,7 @@ class PcnPage:
     change: Change | None
     signals: tuple[SignalPoint, ...]
     digest: tuple[Digest, ...]
+    questions: tuple[Question, ...] = ()
     together: Together | None = None
     peers_words: str | None = None
     not_judged: str | None = None

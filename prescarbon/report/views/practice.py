@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from prescarbon.model.period import Period
-from prescarbon.report.views.action import Action, Together
+from prescarbon.report.views.action import Action, Question, Together
 from prescarbon.report.views.footing import Footing
 from prescarbon.report.views.numbers import Interval
 from prescarbon.report.views.parts import Change, SignalPoint, Strip
@@ -104,6 +104,7 @@ class PracticePage(PracticeFigures):
 
     strips: tuple[Strip, ...] = ()
     actions: tuple[Action, ...] = ()
+    questions: tuple[Question, ...] = ()
     drafts_held_back: int = 0
     together: Together | None = None
     peers_words: str | None = None

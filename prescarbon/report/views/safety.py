@@ -8,7 +8,7 @@ from string import ascii_uppercase
 from typing import Any
 from urllib.parse import urlsplit
 
-from prescarbon.report.views.action import Action
+from prescarbon.report.views.action import Action, Question
 from prescarbon.report.views.numbers import UNKNOWN, cost_change, day, number, percent, pounds
 from prescarbon.report.views.numbers import month as month_words
 from prescarbon.tables.opportunities import BETWEEN, CHANGES_PRODUCT
@@ -75,7 +75,7 @@ def dose_of(action: Action) -> str:
     return UNKNOWN if action.kind in CHANGES_PRODUCT else ""
 
 
-def status_of(action: Action, words: Words) -> str:
+def status_of(action: Action | Question, words: Words) -> str:
     """Draft and why, or who signed it, when, and until when it holds."""
     if action.is_draft:
         return str(words["draft"].format(why=action.why_draft or UNKNOWN))
@@ -84,6 +84,20 @@ def status_of(action: Action, words: Words) -> str:
             body=action.signed_by or UNKNOWN, date=_day(action.signed_on), review=_day(action.review_by)
         )
     )
+
+
+def question_of(question: Question, words: Words) -> str:
+    """How much of what is asked about is here, and of what would take its place."""
+    told = words["size"].format(
+        items=number(question.items), units=number(question.units), unit_name=question.unit_name
+    )
+    if question.asked_for is not None:
+        told += " " + words["asked_for"].format(units=number(question.asked_for), what=question.to_words or UNKNOWN)
+    if question.items and question.units > question.items:
+        told += " " + words["an_item"].format(
+            units=f"{question.units / question.items:.2f}", unit_name=question.unit_name
+        )
+    return str(told)
 
 
 def price_of(action: Action, words: Words) -> str:
