@@ -153,7 +153,12 @@ def with_regimen(pairs: pl.LazyFrame, facts: pl.LazyFrame) -> pl.LazyFrame:
              from_doses_per_device?, to_doses_per_device?
     """
     own = facts.select(
-        "bnf_code", "doses_per_device", "label", *(f"{c}_label" for c in COMPONENTS), *COMPONENTS, "licence"
+        "bnf_code", "particle", "doses_per_device", "label", *(f"{c}_label" for c in COMPONENTS), *COMPONENTS, "licence"
+    )
+    # one microgram of the extrafine kind stands for 2 to 2.5 of the other: a reader must see which it is
+    is_extrafine = (pl.col("particle") == "extrafine").fill_null(value=False)
+    own = own.with_columns(ICS=pl.when(is_extrafine).then(pl.format("extrafine {}", "ICS")).otherwise("ICS")).drop(
+        "particle"
     )
     both = pairs
     for side in ("from", "to"):
