@@ -31,7 +31,8 @@ def ranked(pack: Path) -> pl.DataFrame:
 
 
 def must_be_read(line: dict) -> list[str]:
-    whole = [line[c] for c in SAFETY if line[c] and c != "from_products"]
+    is_derived = line["dose_from"] and line["dose_to"]  # then the rule's own words would say it twice
+    whole = [line[c] for c in SAFETY if line[c] and c != "from_products" and not (is_derived and c == "dose_words")]
     return [*whole, *(part for c in SEVERAL if line[c] for part in line[c].split("; "))]
 
 

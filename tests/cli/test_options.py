@@ -122,7 +122,7 @@ def test_what_is_due_is_told_in_lines_and_as_json(home):
     assert run(home, "reference", "due") == "Nothing is overdue, and nothing falls due within 90 days.\n"
     told = json.loads(run(home, "reference", "due", "--as-of", "2027-05-25", "--json"))
     assert set(told[0]) == {"kind", "id", "name", "review_by", "overdue"}
-    assert {row["kind"] for row in told} == {"rule", "propellant", "factor"}
+    assert {row["kind"] for row in told} == {"rule", "propellant", "factor", "formulary"}
     assert all(row["overdue"] == (row["review_by"] < "2027-05-25") for row in told)
     first, *_ = lines = run(home, "reference", "due", "--as-of", "2027-05-25").splitlines()
     assert len(lines) == len(told)

@@ -68,11 +68,12 @@ def block_of(action: Action, words: Words) -> Block:
 
 def dose_of(action: Action) -> str:
     """The dose before and after; where the products' doses do not give it, the rule's words; empty where nothing is changed."""
-    if action.dose_from and action.dose_to:
-        return f"{action.dose_from} → {action.dose_to}"
-    if action.dose_words:
-        return action.dose_words.rstrip(".")
-    return UNKNOWN if action.kind in CHANGES_PRODUCT else ""
+    told = []
+    if action.dose_from or action.dose_to:
+        told.append(f"{action.dose_from or UNKNOWN} → {action.dose_to or UNKNOWN}")
+    if action.dose_words and not (action.dose_from and action.dose_to):
+        told.append(action.dose_words.rstrip("."))
+    return ". ".join(told) or (UNKNOWN if action.kind in CHANGES_PRODUCT else "")
 
 
 def status_of(action: Action | Question, words: Words) -> str:
