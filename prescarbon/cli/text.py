@@ -254,6 +254,7 @@ def tried_lines(found: Mapping[str, Any]) -> str:
     told = [f"  {reason}" for reason in found["reasons"]]
     verdict = "refused" if found["refused"] else "nothing stands against it; it still needs a rule that is signed"
     licence = [f"  licence of the target: {found['licence']}"] if found["licence"] else []
+    licence += [f"  {condition}" for condition in found["conditions"]]
     return "\n".join([f"{pair}, {found['ratio']:g} for 1, on {found['as_of']}: {verdict}", *told, *licence])
 
 

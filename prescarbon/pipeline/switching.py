@@ -1,5 +1,6 @@
 """May one product become another, and why not: `prescarbon rules try`."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,8 @@ def try_pair(config: Config, from_code: str, to_code: str, ratio: float) -> dict
 
     ratio    target devices for one source device
     returns  refused, reasons (empty where nothing stands against it), from_code, from_name?, to_code, to_name?, ratio,
-             licence? (for whom the target is licensed), as_of
+             licence? (for whom the target is licensed), conditions (for whom it would not be right although nothing
+             refuses it: a least age, a disease the target is not licensed for, a licence nobody read), as_of
 
     Raises:
         InputError: a code has not the form of a BNF presentation code, or the ratio is not above 0.
@@ -46,7 +48,7 @@ def try_pair(config: Config, from_code: str, to_code: str, ratio: float) -> dict
     pair = pl.LazyFrame({"from_code": [from_code], "to_code": [to_code], "ratio": [float(ratio)]})
     reasons = judge(reference, pair, config.as_of).collect()["reasons"][0].to_list()
     facts = reference.doses.facts.filter(pl.col("bnf_code").is_in([from_code, to_code]))
-    told = {row["bnf_code"]: row for row in facts.select("bnf_code", "product_name", "licence").collect().to_dicts()}
+    told = {row["bnf_code"]: row for row in facts.collect().to_dicts()}
     source, target = told.get(from_code, {}), told.get(to_code, {})
     return {
         "refused": bool(reasons),
@@ -57,8 +59,25 @@ def try_pair(config: Config, from_code: str, to_code: str, ratio: float) -> dict
         "to_name": target.get("product_name"),
         "ratio": ratio,
         "licence": target.get("licence"),
+        "conditions": _conditions(source, target),
         "as_of": config.as_of,
     }
+
+
+def _conditions(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[str]:
+    """What a rule for this pair would have to leave out, from the licences of both; empty where either is not known."""
+    if not source or not target:
+        return []
+    found = []
+    least, now = target["asthma_from_age"], source["asthma_from_age"]
+    if least is not None and (now is None or least > now):
+        found.append(f"not in asthma under {least}: the target's licence begins there")
+    for disease, column in (("asthma", "asthma"), ("COPD", "copd")):
+        if source[column] == "yes" and target[column] == "no":
+            found.append(f"not in {disease}: the source is licensed for it, the target is not")
+    if target["asthma"] is None and target["copd"] is None:
+        found.append("the target's licence was not read: read its text first")
+    return found
 
 
 def pair_matrix(reference: Reference, on: date) -> pl.LazyFrame:

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from prescarbon.pipeline.switching import count_matrix, judge, pair_matrix
+from prescarbon.config import Config
+from prescarbon.pipeline.switching import count_matrix, judge, pair_matrix, try_pair
 from prescarbon.reference.definitions import read_reference
 
 ON = date(2026, 11, 24)
@@ -158,6 +159,12 @@ UNSAFE = {
     "Salamol to Flutiform": ("0301011R0BIAFAP", "0302000N0BDAABJ", 1, "propellant"),
     "Symbicort pMDI (COPD) to Symbicort 100/3 (asthma)": ("0302000K0BDADBB", "0302000K0BDAEBC", 1, "licence"),
     "Spiriva to ipratropium": ("0301020Q0BBACAC", "0301020I0BBAJAN", 1, "class"),
+    "Flutiform 250 to Fixkoh 250, twice the salmeterol": ("0302000N0BDABBK", "0302000N0BNABAY", 2, "puffs"),
+    "Seretide 250 to NEXThaler 100/6, eight a day": ("0302000N0BCAFBG", "0302000ABBBAAAA", 2, "puffs"),
+    "Flutiform 125 to Forspiro 500 once a day": ("0302000N0BDAABJ", "0302000N0BGAAAZ", 0.5, "puffs: a quarter"),
+    "generic Symbicort pMDI to Seretide": ("0302000K0AABBBB", "0302000N0BCABAY", 1, "NG08"),
+    "Flixotide 50 to a powder inhaler from 6": ("0302000N0BBBBBH", "0302000K0BGABAG", 0.3, "child"),
+    "Easi-Breathe to a press-and-breathe inhaler": ("0301011R0BIAGBU", "0301011R0BIAFAP", 1, "device"),
     "a code that nobody has": ("0301011R0BEAIAP", "0301011R0ZZZZZZ", 1, "unknown"),
 }
 
@@ -188,6 +195,16 @@ def test_a_pair_of_equal_dose_and_licence_is_let_through(reference, name):
     source, target, ratio = SAFE[name]
     pair = pl.LazyFrame({"from_code": [source], "to_code": [target], "ratio": [float(ratio)]})
     assert judge(reference, pair, ON).collect()["reasons"].to_list() == [[]]
+
+
+def test_what_a_rule_would_have_to_leave_out_is_said(tmp_path):
+    config = Config(home=tmp_path, out=tmp_path)
+    qvar = try_pair(config, "0302000C0BJABBF", "0302000C0BNAABU", 1)  # from 5, to 18
+    assert qvar["conditions"] == ["not in asthma under 18: the target's licence begins there"]
+    trimbow = try_pair(config, "0302000AABBAAAA", "0302000AABBACAC", 1)  # asthma and COPD, to COPD only
+    assert trimbow["conditions"] == ["not in asthma: the source is licensed for it, the target is not"]
+    unread = try_pair(config, "0302000N0BCAEBF", "0302000N0BCABAY", 1)
+    assert unread["conditions"] == ["the target's licence was not read: read its text first"]
 
 
 def test_a_target_is_refused_the_day_after_its_review_date_and_while_out_of_supply(reference):

@@ -25,7 +25,14 @@ def dose_reasons(tolerance: float) -> list[pl.Expr]:
     high = pl.when(is_same).then(exact).otherwise(puffs * pl.col("to_bdp_high") / pl.col("from_bdp_low"))
     allowed = pl.when(is_same).then(SAME_SUBSTANCE).otherwise(tolerance)
     is_whole = pl.any_horizontal(*((puffs / step - 1).abs() <= WRITTEN for step in PUFFS_FOR_ONE))
+    usual = {side: pl.col(f"{side}_usual_puffs_a_day") for side in ("from", "to")}
+    # a quarter of the puffs is right only from four a day to one: else a strong inhaler is taken once
+    is_quarter = ((puffs / PUFFS_FOR_ONE[0] - 1).abs() <= WRITTEN) & ~(
+        (usual["to"] / usual["from"] / PUFFS_FOR_ONE[0] - 1).abs() <= WRITTEN
+    ).fill_null(value=False)
     reasons = [
+        *_too_many_puffs(puffs),
+        refuse_when(is_quarter, "puffs: a quarter of them, and no text says four a day become one"),
         refuse_when(
             pl.col("from_is_dosed") & pl.col("to_is_dosed") & puffs.is_null(),
             "unknown: the doses of a device are not known",
@@ -56,6 +63,26 @@ def dose_reasons(tolerance: float) -> list[pl.Expr]:
             ),
         ]
     return reasons + _of_another_substance(~both, tolerance)
+
+
+def _too_many_puffs(puffs: pl.Expr) -> list[pl.Expr]:
+    """No more puffs a day of an inhaler with a LABA than its text allows; what is not known allows no more than now."""
+    limit = pl.coalesce("to_max_puffs_a_day", "to_usual_puffs_a_day")
+    a_day = pl.col("from_usual_puffs_a_day") * puffs
+    is_new = (pl.col("from_LABA") != pl.col("to_LABA")).fill_null(value=False)
+    return [
+        pl.when(holds("to", "LABA") & (a_day > limit + ROUNDING)).then(
+            pl.format("puffs: {} a day, and the target's text allows {}", a_day.round(1), limit)
+        ),
+        refuse_when(
+            holds("to", "LABA") & (a_day.is_null() | limit.is_null()) & (puffs > 1 + WRITTEN),
+            "puffs: more a day than now, and how many the target's text allows is not known",
+        ),
+        refuse_when(
+            is_new & limit.is_null() & (puffs > PUFFS_FOR_ONE[1] * (1 + WRITTEN)),
+            "puffs: another LABA, and how many puffs a day its text allows is not known",
+        ),
+    ]
 
 
 def _of_another_substance(without_steroid: pl.Expr, tolerance: float) -> list[pl.Expr]:

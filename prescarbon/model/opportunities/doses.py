@@ -120,6 +120,8 @@ def _licence_words() -> pl.Expr:
             .then(pl.format(f"{name} {{}}", aged))
             .when(is_asked & (pl.col(column) == "no"))
             .then(pl.lit(f"not {name}"))
+            .when(is_asked)
+            .then(pl.lit(f"{name} not read"))
         )
 
     parts = (
@@ -134,7 +136,7 @@ def _licence_words() -> pl.Expr:
         .then(pl.format(" (text read: {})", "text_date"))
         .otherwise(pl.lit(""))
     )
-    told = pl.concat_str(*parts, separator="; ", ignore_nulls=True)
+    told = pl.concat_str(*parts, separator=", ", ignore_nulls=True)
     return (
         pl.when((pl.col("asthma").is_null()) & pl.col("copd").is_null())
         .then(nothing)

@@ -21,7 +21,7 @@ def describe_pairs(pairs: pl.LazyFrame, book: DoseBook, products: pl.LazyFrame) 
     products  bnf_code, drug_class?, device_type, propellant of the month: nothing else is inhaled
     """
     told = book.facts.select(
-        "bnf_code", "contents", "steroid", "bdp_low", "bdp_high", "doses_per_device", "usual_puffs_a_day", "has_text",
+        "bnf_code", "contents", "steroid", "bdp_low", "bdp_high", "doses_per_device", "usual_puffs_a_day", "max_puffs_a_day", "has_text",
         "asthma", "copd", "mart", "air", "asthma_from_age", "is_paediatric_strength",
         *COMPONENTS, *(f"{c}_{basis}" for c in COMPONENTS for basis in ("metered", "delivered")),
         is_dosed=pl.lit(True),
@@ -50,7 +50,7 @@ def property_reasons(tolerance: float) -> list[pl.Expr]:
     return [
         refuse_when(
             pl.col("from_is_dosed").is_null() | pl.col("from_is_product").is_null(),
-            "unknown: the dose or device of the source is not in the reference",
+            "unknown: the dose or device of the source is not in the reference; only inhalers are judged here",
         ),
         refuse_when(
             pl.col("to_is_dosed").is_null() | pl.col("to_is_product").is_null(),
@@ -74,8 +74,16 @@ def property_reasons(tolerance: float) -> list[pl.Expr]:
         ),
         refuse_when(
             pl.col("from_is_paediatric_strength")
-            & ((pl.col("to_asthma_from_age") >= ADULT_FROM_AGE) | pl.col("to_asthma_from_age").is_null()),
-            "child: a strength for children, and the target is not known to be licensed under 12",
+            & (
+                (pl.col("to_asthma_from_age") >= ADULT_FROM_AGE)
+                | pl.col("to_asthma_from_age").is_null()
+                | ~pl.col("to_device_type").is_in(PRESSURISED).fill_null(value=False)
+            ),
+            "child: a strength for children, who keep a pressurised inhaler licensed under 12",
+        ),
+        refuse_when(
+            (pl.col("from_device_type") == "BAI") & (pl.col("to_device_type") == "pMDI"),
+            "device: breath-actuated for somebody who may not press and breathe at once",
         ),
         refuse_when(
             pl.col("from_is_product") & pl.col("to_is_product") & (pl.col("from_gwp").is_null() | pl.col("to_gwp").is_null()),

@@ -127,7 +127,8 @@ def attended_of(action: Action, words: Words) -> str:
         return str(words["share_unknown"])
     source = (action.achievable_source or UNKNOWN).rstrip(".")
     share = percent(action.achievable_share)
-    return str(words["attended"].format(kg=number(action.kg_attended.central), share=share, source=source))
+    sentence = words["attended_over_use" if action.kind == "over-use" else "attended"]
+    return str(sentence.format(kg=number(action.kg_attended.central), share=share, source=source))
 
 
 def _block(
