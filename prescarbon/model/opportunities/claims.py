@@ -242,7 +242,9 @@ def _priced(
         )
         .drop("own_price", "area_price", "pack_price", "pack_date")
     )
-    return month_prices(priced, area.rename({"to_code": "from_code", "area_price": "area_source_price"}))
+    return month_prices(
+        priced, area.rename({"to_code": "from_code", "area_price": "area_source_price"}), options.period_end
+    )
 
 
 def _count_once(claims: pl.LazyFrame) -> pl.LazyFrame:

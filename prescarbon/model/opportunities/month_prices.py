@@ -1,5 +1,7 @@
 """Claims → what the person's treatment costs before and after, for 30 days or, as needed, for one device."""
 
+from datetime import date
+
 import polars as pl
 
 from prescarbon.model.opportunities.rules import NEEDS_TARGET
@@ -9,12 +11,13 @@ FOR_A_MONTH = "for 30 days"
 FOR_A_DEVICE = "for one device and what replaces it"
 
 
-def month_prices(claims: pl.LazyFrame, source_prices: pl.LazyFrame) -> pl.LazyFrame:
+def month_prices(claims: pl.LazyFrame, source_prices: pl.LazyFrame, of: date) -> pl.LazyFrame:
     """Claims plus month_price_from_gbp?, month_price_to_gbp?, month_price_words?, month_price_date?.
 
     claims         price_gbp? of a target unit with price_date?, ratio?, units, nic_gbp?, the regimen (from_puffs,
                    from_times, to_puffs, to_times) and doses a device of both sides (`doses.with_regimen`)
     source_prices  from_code, area_source_price (£ a unit over all practices loaded)
+    of             the last month of the period: what is prescribed now is priced at its NIC
     returns        £ at the dose stated; where a side is taken as needed, £ of one device and of what replaces it by the
                    ratio. Null where a price, a regimen or the doses a device are not known, or nothing takes its place
     """
@@ -39,7 +42,10 @@ def month_prices(claims: pl.LazyFrame, source_prices: pl.LazyFrame) -> pl.LazyFr
             month_price_words=pl.when(is_replaced).then(
                 pl.when(is_regular).then(pl.lit(FOR_A_MONTH)).otherwise(pl.lit(FOR_A_DEVICE))
             ),
-            month_price_date=pl.when(is_replaced).then("price_date"),
+            # one date for both: the older one, so that an old price is never dated new
+            month_price_date=pl.when(is_replaced & pl.col("price_date").is_not_null()).then(
+                pl.min_horizontal("price_date", pl.lit(of))
+            ),
         )
         .drop("area_source_price")
     )
