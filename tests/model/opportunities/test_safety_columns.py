@@ -80,7 +80,10 @@ def test_what_a_month_of_treatment_costs_by_hand():
     numbers = ("units", "nic_gbp", "price_gbp", "ratio", "from_puffs", "from_times", "to_puffs", "to_times", "from_doses_per_device", "to_doses_per_device")  # fmt: skip
     claims = frame(CLAIM, price_date=pl.Date, **dict.fromkeys(numbers, pl.Float64))
     area = pl.LazyFrame({"from_code": ["B"], "area_source_price": [9.0]})
-    got = {r["from_code"]: r for r in month_prices(claims, area).collect().to_dicts()}
+    got = {r["from_code"]: r for r in month_prices(claims, area, date(2026, 1, 1)).collect().to_dicts()}
+    assert max(r["month_price_date"] for r in got.values() if r["month_price_date"]) <= date(
+        2026, 1, 1
+    )  # the older one
     prices = {c: (r["month_price_from_gbp"], r["month_price_to_gbp"], r["month_price_words"]) for c, r in got.items()}
     assert prices["A"] == (10 * 120 / 120, 12 * 60 / 60, "for 30 days")  # four puffs a day of 120, two of 60
     assert prices["B"] == (9.0, 12.0, "for 30 days")  # the practice's NIC is not known: that of all practices
