@@ -110,7 +110,11 @@ def pair_matrix(reference: Reference, on: date) -> pl.LazyFrame:
 
 def count_matrix(reference: Reference, on: date) -> dict[str, Any]:
     """How many pairs of the matrix are refused and let through, and how many each kind of reason refuses."""
-    judged = pair_matrix(reference, on).collect()
+    return count_reasons(pair_matrix(reference, on).collect())
+
+
+def count_reasons(judged: pl.DataFrame) -> dict[str, Any]:
+    """The same of a matrix that is at hand: what `pair_matrix` returns."""
     refused = judged.filter(pl.col("reasons").list.len() > 0)
     kinds = refused.select(kind=pl.col("reasons").list.eval(pl.element().str.split(":").list.first()).list.unique())
     counted = kinds.explode("kind").group_by("kind").len().sort("len", "kind", descending=[True, False])

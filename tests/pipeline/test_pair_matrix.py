@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from prescarbon.config import Config
-from prescarbon.pipeline.switching import count_matrix, judge, pair_matrix, try_pair
+from prescarbon.pipeline.switching import count_reasons, judge, pair_matrix, try_pair
 from prescarbon.reference.definitions import read_reference
 
 ON = date(2026, 11, 24)
@@ -215,9 +215,9 @@ def test_a_target_is_refused_the_day_after_its_review_date_and_while_out_of_supp
     assert late == [f"formulary: the target's row was to be reviewed by {due}"]
 
 
-def test_the_counts_in_the_docs_are_those_of_the_matrix(reference):
+def test_the_counts_in_the_docs_are_those_of_the_matrix(matrix):
     page = (REFERENCE.parent / "docs" / "reference" / "pair-matrix.md").read_text("utf-8")
-    counted = count_matrix(reference, ON)
+    counted = count_reasons(matrix)
     assert f"| refused | {counted['refused']:,} |" in page
     assert f"| let through | {counted['let through']:,} |" in page
     kinds: Counter[str] = Counter(counted["by reason"])

@@ -165,13 +165,25 @@ class Typesetter:
         shorter   the page with fewer lines, longest first
         is_draft  it shows what nobody has signed: DRAFT lies under every sheet
         """
-        pages, sizes = (page, *shorter), letters or LETTERS_PT
-        least = () if letters else ((pages[-1], LEAST_PT),)
-        for each, size in (*((p, size) for p in pages for size in sizes), *least):
-            made = self._typeset(_given(each, size, is_synthetic=is_synthetic, is_draft=is_draft))
-            if sheets is None or made.count(SHEET) <= sheets:
+        sizes = letters or LETTERS_PT
+        given = {"is_synthetic": is_synthetic, "is_draft": is_draft}
+        if sheets is None:
+            return self._typeset(_given(page, sizes[0], **given))
+        fitting: tuple[dict[str, Any], bytes] | None = None
+        for each in reversed((page, *shorter)):  # what does not fit does not fit with more lines either
+            told = _given(each, sizes[-1], **given)
+            made = self._typeset(told)
+            if made.count(SHEET) > sheets:
                 break
-        return made
+            fitting = told, made
+        if fitting is None:
+            return made if letters else self._typeset(_given((page, *shorter)[-1], LEAST_PT, **given))
+        told, best = fitting
+        for size in sizes[:-1]:
+            larger = self._typeset({**told, "size": size})
+            if larger.count(SHEET) <= sheets:
+                return larger
+        return best
 
     def _typeset(self, given: dict[str, Any]) -> bytes:
         made = self._compiler.compile(
