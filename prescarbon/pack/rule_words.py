@@ -163,11 +163,10 @@ def _dated(price: Decimal, on: date | None) -> str:
 def _doses(rule: SwitchRule, to_names: Mapping[str, str], reference: Reference) -> tuple[tuple[str, str, str], ...]:
     rows = [
         ("Product", rule.from_words, rule.to_words or "; ".join(to_names.values()) or "none"),
-        ("Taken", taken(rule.from_puffs, rule.from_times), taken(rule.to_puffs, rule.to_times)),
     ]
     held = micrograms(rule, reference)
-    if held:
-        rows.append(("Micrograms", *held))
+    stated = (taken(rule.from_puffs, rule.from_times), taken(rule.to_puffs, rule.to_times))
+    rows.append(("Taken", *(held or stated)))  # puffs and micrograms where the products' doses give them
     if rule.ratio is not None:
         rows.append((f"Number of {rule.unit_name}", "1", f"{rule.ratio:g}"))
     if "not applicable" not in (rule.category_from, rule.category_to):

@@ -364,10 +364,10 @@ def test_a_practice_page_shows_what_is_signed_and_a_pack_without_a_signature_say
     after = page(Path("after"))
     assert "No rule is signed here yet" not in after
     assert '<ol class="actions">' in after
-    assert 'aria-hidden="true">DRAFT<' not in after
+    assert 'class="unsigned"' not in after
     run(*words, "--drafts", "--out", "drafts")
     drafts = page(Path("drafts"))
-    assert 'aria-hidden="true">DRAFT<' in drafts
+    assert 'class="unsigned"' in drafts
     (pdf,) = Path("drafts").glob("*/pdf/practice/*.pdf")
     assert "DRAFT" in pypdf.PdfReader(pdf).pages[0].extract_text()
     (clean,) = Path("after").glob("*/pdf/practice/*.pdf")
