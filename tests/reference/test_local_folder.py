@@ -272,3 +272,26 @@ def test_a_wrong_override_is_refused_with_its_key(config, text, said):
         fault["reason"] if said in fault["reason"] else f"{fault['column']}: {fault['reason']}"
         for fault in reference_faults(config)
     )
+
+
+def test_a_target_that_stands_twice_in_an_override_is_named(config):
+    target = laid(config).to_codes[0]
+    text = f'[{RULE}]\nto_codes = ["{target}", "{target}"]\n'
+    (config.home / "local" / "overrides.toml").write_text(text, "utf-8")
+    with pytest.raises(InputError, match="stands twice"):
+        laid(config)
+
+
+def test_a_formulary_that_is_no_text_is_one_sentence_and_not_taken_for_an_empty_one(config):
+    (config.home / "local" / "formulary.csv").write_bytes(b"bnf_code\xff\xfe\n")
+    with pytest.raises(InputError, match=r"formulary\.csv"):
+        laid(config)
+
+
+def test_a_signature_is_to_be_reviewed_on_its_own_day():
+    by = Signature(
+        "prescribing committee", date(2025, 1, 5), date(2026, 1, 5), "pharmacist", "respiratory lead", "1/25"
+    )
+    signed = replace(rule(), signature=by)
+    assert signed.why_draft(date(2026, 1, 5)) is None
+    assert signed.why_draft(date(2026, 1, 6)) == "the sign-off was to be reviewed by 5 January 2026"

@@ -775,3 +775,12 @@ def test_whatever_stands_in_a_file_only_a_sentence_leaves(folder, data):
         assert not refused or found  # what a run refuses, the check names
     finally:
         file.write_bytes(before)
+
+
+def test_a_dose_of_an_unlisted_substance_or_of_too_few_strengths_is_named(folder):
+    file = folder / "doses.csv"
+    text = file.read_text("utf-8").replace(",budesonide+formoterol,200+6,", ",budesonide+placebo,200,", 1)
+    file.write_text(text, "utf-8")
+    faults = [(f.column, f.value, f.reason) for f in find_faults(read_reference(folder)) if f.file == "doses.csv"]
+    assert ("substances", "placebo", "is no substance of substances.csv") in faults
+    assert ("metered_mcg", "200", "should be 2 strengths joined with +") in faults
