@@ -8,7 +8,7 @@ OUT ?= reports
 KINDS := unit property loopback browser acceptance
 WHOLE := model store reference
 COUNTED := --cov --cov-report= --cov-fail-under=0 -p no:cacheprovider
-PAGES := tests/acceptance tests/browser tests/cli
+PAGES := tests/acceptance tests/browser tests/cli tests/pack
 
 .PHONY: demo test $(KINDS:%=test-%) lint types check docs sample gallery pins clean
 

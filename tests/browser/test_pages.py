@@ -209,6 +209,7 @@ def test_the_codes_of_a_line_are_copied_as_a_table_and_are_there_without_a_scrip
     fold = seen.locator("details.handover").first
     fold.locator("summary").click()
     fold.locator("button.copy").click()
+    fold.locator("[role=status]", has_text="copied").wait_for()  # the clipboard answers when it has written
     assert fold.locator("[role=status]").inner_text() == "copied"
     head, *rows = seen.evaluate("navigator.clipboard.readText()").splitlines()
     assert head.split("\t") == ["side", "BNF code", "SNOMED code", "product"]
